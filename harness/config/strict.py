@@ -1,20 +1,28 @@
-"""YAML → typed, strict values; every error names the file, the line, the key and the nearest one."""
+"""YAML → typed, strict values; an error names the file, the line, the key and the nearest one."""
 
 import difflib
+import json
+import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
 
 from harness.errors import ParamsError
 
+PARAMS = Path("params.yaml")
+
 
 class Strict(BaseModel):
-    """A block of parameters: unknown keys are errors, types are not coerced, values are final."""
+    """A block of parameters: unknown keys are errors, types are not coerced, values are final.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    A list in the file may fill a tuple, a whole number a float; NaN and infinity are refused.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 Block = TypeVar("Block", bound=BaseModel)
@@ -29,6 +37,10 @@ def read_yaml(path: Path) -> Any:
         node = YAML().load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(f"{path} is missing; run from the repository's root") from None
+    except UnicodeDecodeError as error:
+        raise ParamsError(
+            f"{path}: not UTF-8 text at byte {error.start}; save it as such"
+        ) from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ParamsError(f"{path}:{line}: not valid YAML: {error.problem}") from None
@@ -37,23 +49,40 @@ def read_yaml(path: Path) -> Any:
     return node
 
 
-def parse(model: type[Block], node: Any, where: str, path: Path = Path("params.yaml")) -> Block:
+def parse(model: type[Block], node: Any, where: str, path: Path = PARAMS) -> Block:
     """Validate one block; `where` is its dotted place in the file, for messages ("" = the top).
 
-    Raises ParamsError with the first fault: `file:line: key: what is wrong and what would be right`.
+    Raises ParamsError with the first fault as `file:line: key: what is wrong, what would be right`.
     """
     try:
-        return model.model_validate(_plain(node))
+        # JSON knows no tuples or paths, so strictness there lets lists and strings stand for them.
+        return model.model_validate_json(json.dumps(_plain(node), default=str))
     except ValidationError as error:
         raise ParamsError(_first_fault(error, model, node, where, path)) from None
 
 
-def block(model: type[Block], key: str, path: Path = Path("params.yaml")) -> Block:
-    """Read the file and validate its top-level block `key` ("" = the whole file)."""
+def section(key: str, path: Path = PARAMS) -> Any:
+    """The top-level value `key` of a file, not yet validated; ParamsError if it is missing."""
     node = read_yaml(path)
-    if key and key not in node:
-        raise ParamsError(f"{path}: the block '{key}' is missing{_nearest(key, node)}")
-    return parse(model, node[key] if key else node, key, path)
+    if key not in node:
+        raise ParamsError(f"{path}: '{key}' is missing{_nearest(key, node)}")
+    return node[key]
+
+
+def block(model: type[Block], key: str, path: Path = PARAMS) -> Block:
+    """Read the file and validate its top-level block `key` ("" = the whole file)."""
+    return parse(model, section(key, path) if key else read_yaml(path), key, path)
+
+
+def profile(path: Path = PARAMS) -> str:
+    """The top-level `profile`: the folder's name below data/, features/, runs/ and results/."""
+    name = section("profile", path)
+    if not isinstance(name, str) or not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
+        line = _line(read_yaml(path), ["profile"])
+        raise ParamsError(
+            f"{path}:{line}: 'profile' = {name!r}: use a folder's name made of a-z, 0-9 and '-'"
+        )
+    return str(name)
 
 
 def _plain(node: Any) -> Any:
@@ -61,33 +90,50 @@ def _plain(node: Any) -> Any:
         return {key: _plain(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_plain(value) for value in node]
-    for kind in (bool, int, float, str):  # ruamel's round-trip scalars subclass these
-        if isinstance(node, kind):
-            return node if isinstance(node, bool) else kind(node)
+    if isinstance(node, ScalarBoolean):  # a boolean with an anchor; a subclass of int
+        return bool(node)
     return node
 
 
 def _first_fault(
     error: ValidationError, model: type[BaseModel], node: Any, where: str, path: Path
 ) -> str:
-    fault = error.errors()[0]
-    place = [part for part in fault["loc"] if not (isinstance(part, str) and "[" in part)]
+    faults = error.errors()
+    # A misspelt key is both unknown and missing: the unknown one is what the reader can see.
+    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
+    place = _place(fault, node)
     key = ".".join([*([where] if where else []), *map(str, place)])
     line = _line(node, place)
     at = f"{path}:{line}" if line else str(path)
     if fault["type"] == "extra_forbidden":
         return f"{at}: '{key}' is not a key{_nearest(str(place[-1]), _fields(model, place[:-1]))}"
     if fault["type"] == "missing":
-        return f"{at}: '{key}' is missing{_nearest(str(place[-1]), _keys(node, place[:-1]))}"
+        return f"{at}: '{key}' is missing; add it"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{at}: '{key}' = {fault['input']!r}: {message}{_suggestion(fault)}"
+
+
+def _place(fault: Any, node: Any) -> list[Any]:
+    # pydantic's location also names union tags and validators, which are no keys of the file
+    place = []
+    for part in fault["loc"]:
+        if (isinstance(node, dict) and part in node) or (
+            isinstance(node, list) and isinstance(part, int)
+        ):
+            place.append(part)
+            node = node[part]
+    last = fault["loc"][-1:]
+    if fault["type"] == "missing" or (
+        fault["type"] == "extra_forbidden" and place[-1:] != list(last)
+    ):
+        place.extend(last)  # not in the file, or there as a number
+    return place
 
 
 def _suggestion(fault: Any) -> str:
     if fault["type"] != "literal_error":
         return ""
-    names = [name.strip("'\" ") for name in fault["ctx"]["expected"].replace(" or ", ",").split(",")]
-    return _nearest(str(fault["input"]), names)
+    return _nearest(str(fault["input"]), re.findall("'(.*?)'", fault["ctx"]["expected"]))
 
 
 def _nearest(name: str, names: Any) -> str:
@@ -95,18 +141,15 @@ def _nearest(name: str, names: Any) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
-def _fields(model: Any, place: list[Any]) -> list[str]:
-    for part in place:
-        field = getattr(model, "model_fields", {}).get(part)
-        arguments = getattr(model, "__args__", ())
-        model = field.annotation if field else (arguments[-1] if arguments else None)
-    return list(getattr(model, "model_fields", {}))
-
-
-def _keys(node: Any, place: list[Any]) -> list[str]:
-    for part in place:
-        node = node[part]
-    return list(node) if isinstance(node, dict) else []
+def _fields(kind: Any, place: list[Any]) -> list[str]:
+    """Names of the fields of the model at `place` below `kind`, through containers and unions."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if not place:
+            return list(kind.model_fields)
+        field = kind.model_fields.get(str(place[0]))
+        return _fields(field.annotation, place[1:]) if field else []
+    below = place[1:] if get_origin(kind) in (dict, list, tuple) else place
+    return [name for inner in get_args(kind) for name in _fields(inner, below)]
 
 
 def _line(node: Any, place: list[Any]) -> int | None:
@@ -115,7 +158,7 @@ def _line(node: Any, place: list[Any]) -> int | None:
         if not hasattr(node, "lc"):
             break
         try:
-            line = (node.lc.key(part) if isinstance(node, dict) else node.lc.item(part))[0] + 1
+            line = getattr(node.lc, "item" if isinstance(node, list) else "key")(part)[0] + 1
             node = node[part]
         except (KeyError, IndexError, TypeError):
             break

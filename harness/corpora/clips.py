@@ -1,12 +1,13 @@
 """The clip table: what every corpus becomes, and what is checked on arrival.
 
 One row a clip: `clip` (id, text), `path` (audio, relative to the corpus root), `split` (train, dev
-or test), `speaker`, `country` (may be empty), `sha256` of the file, then one column a target in
-[0, 1]. Test clips may lack targets; train and dev clips may not.
+or test), `speaker` (test clips may lack it), `country` (may be empty), `sha256` of the file, then
+one column a target in [0, 1]. Test clips may lack targets; train and dev clips may not.
 """
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,35 @@ class Corpus:
 
     def check(self) -> None:
         """Raise CorpusError, naming the first clip or speaker at fault and the remedy."""
-        table, name = self.clips, self.name
-        missing = [c for c in [*IDENTITY, *self.targets] if c not in table.columns]
+        self._check_columns()
+        self._check_identity()
+        self._check_speakers()
+        self._check_targets()
+        self._check_files()
+
+    def _check_columns(self) -> None:
+        columns = [*IDENTITY, "sha256", *self.targets]
+        twice = [c for c in columns if columns.count(c) > 1]
+        if twice:
+            raise CorpusError(
+                f"{self.name}: target '{twice[0]}' is named twice; rename or drop one"
+            )
+        if not self.targets:
+            raise CorpusError(f"{self.name}: no targets; name at least one")
+        missing = [c for c in columns if c != "sha256" and c not in self.clips.columns]
         if missing:
-            raise CorpusError(f"{name}: the clip table has no column '{missing[0]}'")
-        twice = table["clip"][table["clip"].duplicated()]
-        if len(twice):
-            raise CorpusError(f"{name}: clip '{twice.iloc[0]}' is listed twice; keep one row")
+            raise CorpusError(f"{self.name}: the clip table lacks column '{missing[0]}'; add it")
+
+    def _check_identity(self) -> None:
+        table, name = self.clips, self.name
+        if _blank(table["clip"]).any():
+            raise CorpusError(f"{name}: a row of the clip table has no clip id; fill it in")
+        for column in ("clip", "path"):
+            twice = table[column][table[column].duplicated()]
+            if len(twice):
+                raise CorpusError(
+                    f"{name}: {column} '{twice.iloc[0]}' is listed twice; keep one row"
+                )
         odd = table[~table["split"].isin(SPLITS)]
         if len(odd):
             row = odd.iloc[0]
@@ -53,15 +76,13 @@ class Corpus:
         for split in ("train", "dev"):
             if not (table["split"] == split).any():
                 raise CorpusError(f"{name}: the {split} split has no clips; check the split column")
-        unnamed = table["clip"][table["speaker"].isna() | (table["speaker"].astype(str) == "")]
-        if len(unnamed):
-            raise CorpusError(f"{name}: clip '{unnamed.iloc[0]}' has no speaker; fill the column")
-        self._check_speakers()
-        self._check_targets()
-        self._check_files()
 
     def _check_speakers(self) -> None:
-        splits = self.clips.groupby("speaker")["split"].unique()
+        blank = _blank(self.clips["speaker"])
+        unnamed = self.clips["clip"][blank & (self.clips["split"] != "test")]
+        if len(unnamed):
+            raise CorpusError(f"{self.name}: clip '{unnamed.iloc[0]}' has no speaker; fill it in")
+        splits = self.clips[~blank].groupby("speaker")["split"].unique()
         shared = splits[splits.map(len) > 1]
         if len(shared):
             raise CorpusError(
@@ -70,14 +91,15 @@ class Corpus:
             )
 
     def _check_targets(self) -> None:
-        labelled = self.clips[self.clips["split"] != "test"]
-        values = labelled[self.targets].to_numpy(dtype=float)
-        bad = np.argwhere(~((values >= 0) & (values <= 1)))
+        values = self.clips[self.targets].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+        test = (self.clips["split"] == "test").to_numpy()[:, None]
+        bad = np.argwhere(~((values >= 0) & (values <= 1) | test & np.isnan(values)))
         if len(bad):
             row, column = bad[0]
+            target = self.targets[column]
             raise CorpusError(
-                f"{self.name}: clip '{labelled['clip'].iloc[row]}' has {self.targets[column]} = "
-                f"{values[row, column]:g}; targets lie in [0, 1], correct or remove the clip"
+                f"{self.name}: clip '{self.clips['clip'].iloc[row]}' has {target} = "
+                f"{self.clips[target].iloc[row]}; targets lie in [0, 1], correct or remove the clip"
             )
 
     def _check_files(self) -> None:
@@ -93,30 +115,63 @@ class Corpus:
                 )
 
     def write(self, folder: Path) -> None:
-        """Check, then write `clips.csv` (with each file's sha256) and `corpus.json` to `folder`."""
+        """Check, then write `clips.csv` (with each file's sha256) and `corpus.json` to `folder`.
+
+        Rows are sorted by clip id. `corpus.json` keeps a relative `root` as seen from `folder`, so
+        that the folder can be moved to a sibling's place, and counts files with the same bytes.
+        """
         self.check()
         folder.mkdir(parents=True, exist_ok=True)
-        sums = [hashlib.sha256((self.root / p).read_bytes()).hexdigest() for p in self.clips["path"]]
+        sums = [
+            hashlib.sha256((self.root / p).read_bytes()).hexdigest() for p in self.clips["path"]
+        ]
         columns = [*IDENTITY, "sha256", *self.targets]
-        self.clips.assign(sha256=sums)[columns].to_csv(folder / "clips.csv", index=False)
+        table = self.clips.assign(sha256=sums)[columns].sort_values("clip")
+        table.to_csv(folder / "clips.csv", index=False, lineterminator="\n")
+        inside = self.root.is_relative_to(folder)
+        elsewhere = self.root.is_absolute() and not inside
+        speakers = table[~_blank(table["speaker"])].groupby("split")["speaker"].nunique()
         about = {
-            "name": self.name,
-            "root": str(self.root),
-            "targets": self.targets,
-            "clips": self.clips["split"].value_counts().to_dict(),
-            "speakers": self.clips.groupby("split")["speaker"].nunique().to_dict(),
             **self.facts,
+            "name": self.name,
+            "root": str(self.root) if elsewhere else os.path.relpath(self.root, folder),
+            "targets": self.targets,
+            "clips": _per_split(table["split"].value_counts()),
+            "speakers": _per_split(speakers),
+            "same_bytes": {
+                "clips": int(table["sha256"].duplicated().sum()),
+                "across_splits": int((table.groupby("sha256")["split"].nunique() > 1).sum()),
+            },
         }
-        (folder / "corpus.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n")
+        text = json.dumps(about, indent=2, ensure_ascii=False)
+        (folder / "corpus.json").write_text(text + "\n", encoding="utf-8")
 
 
 def read(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The clip table (ids as text, `sha256` included) and the facts that `Corpus.write` left."""
+    """The clip table (ids as text, `sha256` included) and the facts that `Corpus.write` left.
+
+    `root` in the facts is the audio's folder, usable as it is. Raises CorpusError when a file or
+    column is missing.
+    """
     for name in ("clips.csv", "corpus.json"):
         if not (folder / name).is_file():
             raise CorpusError(f"{folder / name} is missing; run `dvc repro download`")
+    about = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+    about["root"] = os.path.normpath(folder / about["root"])
     kinds = dict.fromkeys([*IDENTITY, "sha256"], str)
-    table = pd.read_csv(folder / "clips.csv", dtype=kinds, keep_default_na=False, na_values=[])
-    about = json.loads((folder / "corpus.json").read_text())
+    table = pd.read_csv(folder / "clips.csv", dtype=kinds, keep_default_na=False)
+    for column in [*kinds, *about["targets"]]:
+        if column not in table.columns:
+            raise CorpusError(
+                f"{folder / 'clips.csv'} has no column '{column}'; run `dvc repro -f download`"
+            )
     table[about["targets"]] = table[about["targets"]].apply(pd.to_numeric, errors="coerce")
     return table, about
+
+
+def _blank(column: "pd.Series[Any]") -> "pd.Series[bool]":
+    return column.isna() | (column.astype(str) == "")
+
+
+def _per_split(counts: "pd.Series[int]") -> dict[str, int]:
+    return {split: int(counts[split]) for split in SPLITS if split in counts}

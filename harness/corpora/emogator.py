@@ -1,0 +1,122 @@
+"""EmoGator: 32,130 vocal bursts of 357 contributors in 30 intended categories (arXiv 2301.00508).
+
+Read from a clone of github.com/fredbuhl/EmoGator (Apache-2.0). The labels are the category that the
+contributor was asked for, not ratings: each target is 0 or 1.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Literal, get_args
+
+import pandas as pd
+from pydantic import Field
+
+from harness.config.strict import Strict
+from harness.corpora.clips import IDENTITY, Corpus
+from harness.errors import CorpusError
+
+COMMIT = "51eeca515a95f168ab73391cd9e7c975ab964429"
+
+# The README's order, which is that of the numbers 01 to 30 in the file names.
+# fmt: off
+Category = Literal[
+    "Adoration", "Amusement", "Anger", "Awe", "Confusion", "Contempt", "Contentment", "Desire",
+    "Disappointment", "Disgust", "Distress", "Ecstasy", "Elation", "Embarrassment", "Fear", "Guilt",
+    "Interest", "Neutral", "Pain", "Pride", "Realization", "Relief", "Romantic Love", "Sadness",
+    "Serenity", "Shame", "Surprise (Negative)", "Surprise (Positive)", "Sympathy", "Triumph",
+]
+# fmt: on
+CATEGORIES: tuple[Category, ...] = get_args(Category)
+
+# Those nearest to Hume-VB's ten: six have its name, two are halves of Surprise, and Elation and
+# Embarrassment stand near Excitement and Awkwardness; nothing stands near Horror.
+TEN: list[Category] = [
+    *("Amusement", "Awe", "Distress", "Elation", "Embarrassment", "Fear", "Sadness"),
+    *("Surprise (Negative)", "Surprise (Positive)", "Triumph"),
+]
+
+NAME = re.compile(r"(?P<speaker>\d{6})-(?P<category>0[1-9]|[12]\d|30)-(?P<instance>\d)")
+
+
+class Params(Strict):
+    """`path`: the clone; `dev_share`: of speakers; `contributors`: their numbers, or all."""
+
+    name: Literal["emogator"]
+    path: str = Field(min_length=1)
+    seed: int
+    dev_share: float = Field(gt=0, lt=1)
+    categories: list[Category] = Field(default=TEN, min_length=1)
+    contributors: list[int] | None = Field(default=None, min_length=1)
+
+
+def acquire(params: Params, folder: Path) -> Corpus:
+    """The clips of the chosen categories, split by speaker into train and dev; `folder` is unused.
+
+    Raises CorpusError when the clone is missing, a file's name cannot be read, or a contributor or
+    a category of one split has no clips.
+    """
+    root = Path(params.path).expanduser()
+    files = sorted((root / "data" / "mp3").glob("*.mp3"))
+    if not files:
+        raise CorpusError(
+            f"emogator: {root / 'data' / 'mp3'} holds no mp3; clone "
+            f"https://github.com/fredbuhl/EmoGator, check out {COMMIT} and name it in corpus.path"
+        )
+    table = _chosen(pd.DataFrame([_row(file, root) for file in files]), params)
+    table["split"] = [_split(s, params.seed, params.dev_share) for s in table["speaker"]]
+    for split in ("train", "dev"):
+        _check_categories(table[table["split"] == split], split, params.categories)
+    for category in params.categories:
+        table[category] = (table["category"] == category).astype(float)
+    facts = {
+        "source": f"https://github.com/fredbuhl/EmoGator at commit {COMMIT}",
+        "licence": "Apache-2.0",
+        "labels": "intended category, one-hot; no ratings",
+    }
+    columns = [*IDENTITY, *params.categories]
+    return Corpus("emogator", root, list(params.categories), table[columns], facts)
+
+
+def _row(file: Path, root: Path) -> dict[str, str]:
+    name = NAME.fullmatch(file.stem)
+    if not name:
+        raise CorpusError(
+            f"emogator: {file} is not named contributor-category-instance, as in 000001-02-1.mp3 "
+            "with a category from 01 to 30; rename it or move it away"
+        )
+    return {
+        "clip": file.stem,
+        "path": file.relative_to(root).as_posix(),
+        "speaker": name["speaker"],
+        "country": "",
+        "category": CATEGORIES[int(name["category"]) - 1],
+    }
+
+
+def _chosen(table: pd.DataFrame, params: Params) -> pd.DataFrame:
+    if params.contributors is not None:
+        wanted = [f"{number:06d}" for number in params.contributors]
+        absent = sorted(set(wanted) - set(table["speaker"]))
+        if absent:
+            raise CorpusError(
+                f"emogator: contributor {absent[0]} has no clips in {params.path}; take the number "
+                "out of corpus.contributors"
+            )
+        table = table[table["speaker"].isin(wanted)]
+    return table[table["category"].isin(params.categories)].reset_index(drop=True)
+
+
+def _split(speaker: str, seed: int, dev_share: float) -> str:
+    # A hash of the speaker alone: contributors who come later leave the others where they are.
+    draw = int.from_bytes(hashlib.sha256(f"{seed}:{speaker}".encode()).digest()[:8], "big") / 2**64
+    return "dev" if draw < dev_share else "train"
+
+
+def _check_categories(clips: pd.DataFrame, split: str, categories: list[Category]) -> None:
+    absent = [c for c in categories if c not in set(clips["category"])]
+    if absent:
+        raise CorpusError(
+            f"emogator: no {split} clip has the category '{absent[0]}'; take it out of "
+            "corpus.categories, or change corpus.dev_share or corpus.seed"
+        )

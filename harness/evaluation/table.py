@@ -1,0 +1,147 @@
+"""Table 2 as numbers: the reproduced rows, the paper's beside them, and the caption's facts."""
+
+from typing import Any
+
+from harness.config.statistics import Statistics
+from harness.config.table import Row
+from harness.errors import RunError
+from harness.paper import Paper, Printed
+
+SPLIT = "dev"
+GAINS = ("local_gain", "global_gain")
+MEASURED = (
+    *("params", "params_trained"),
+    *("ccc", "ccc_sd", "ccc_low", "ccc_high"),
+    *("local_gain", "local_gain_low", "local_gain_high", "p_local"),
+    *("global_gain", "global_gain_low", "global_gain_high", "p_global"),
+)
+
+
+def build(
+    profile: str,
+    rows: list[Row],
+    seeds: list[int],
+    settings: Statistics,
+    statistics: dict[str, dict[str, Any]],
+    corpus: dict[str, Any],
+    paper: Paper,
+) -> dict[str, Any]:
+    """The table as one dict, written as table2.json and read by every rendering.
+
+    `statistics`: row → numbers (statistics.json); `corpus`: corpus.json. Gains in percent, null
+    for a baseline; `paper` cells are null for a row that the paper does not have. Raises RunError
+    when a row has no statistics.
+    """
+    return {
+        "profile": profile,
+        "corpus": corpus["name"],
+        "paper_corpus": paper.corpus,
+        "split": SPLIT,
+        "selection": settings.selection,
+        "seeds": seeds,
+        "targets": len(corpus["targets"]),
+        "speakers": corpus.get("speakers", {}).get(SPLIT),
+        "ceiling": corpus.get("ceiling", {}).get("mean"),
+        "width": _range(statistics, rows, "width"),
+        "epochs": _range(statistics, rows, "epochs"),
+        "paper_epochs": paper.epochs,
+        "resamples": settings.resamples,
+        "level": settings.level,
+        "rows": [_row(row, _numbers(statistics, row), paper) for row in rows],
+    }
+
+
+def _numbers(statistics: dict[str, dict[str, Any]], row: Row) -> dict[str, Any]:
+    numbers = statistics.get(row.name)
+    missing = [key for key in (*MEASURED, "width", "epochs") if key not in (numbers or {})]
+    if numbers is None or missing:
+        what = f"row '{row.name}'" if numbers is None else f"'{missing[0]}' of row '{row.name}'"
+        raise RunError(f"statistics.json has no {what}; run `dvc repro statistics`")
+    return numbers
+
+
+def _row(row: Row, numbers: dict[str, Any], paper: Paper) -> dict[str, Any]:
+    printed = paper.table2.get(row.name)
+    cells = ("params_m", "ccc", *GAINS)
+    return {
+        "row": row.name,
+        "encoder": row.encoder,
+        "method": row.method,
+        **{key: numbers[key] for key in MEASURED},
+        "paper": {key: _value(getattr(printed, key, None)) for key in cells},
+    }
+
+
+def _value(printed: Printed | None) -> float | None:
+    return None if printed is None else printed.value
+
+
+def _range(statistics: dict[str, dict[str, Any]], rows: list[Row], key: str) -> list[float]:
+    values = {_numbers(statistics, row)[key] for row in rows}
+    return sorted({min(values), max(values)})
+
+
+def ranks(table: dict[str, Any]) -> dict[str, int]:
+    """Row → 1 for the highest Ĉ and 2 for the next (bold and underlined in the paper)."""
+    ordered = sorted(table["rows"], key=lambda row: -row["ccc"])
+    return {row["row"]: rank for rank, row in enumerate(ordered[:2], start=1)}
+
+
+def warning(table: dict[str, Any]) -> str | None:
+    """The table's first line when its corpus is not the paper's; otherwise None."""
+    if table["corpus"] == table["paper_corpus"]:
+        return None
+    return (
+        f"Not the paper's data: corpus {table['corpus']}, not {table['paper_corpus']}; "
+        "the paper's numbers are no expectation for it."
+    )
+
+
+def caption(table: dict[str, Any]) -> str:
+    """What the numbers are, in sentences: data, seeds, selection, ±, interval, p, and gains."""
+    seeds, first = table["seeds"], table["rows"][0]["row"]
+    percent = f"{100 * table['level']:g} %"
+    speakers = f"{table['speakers']} {SPLIT}" if table["speakers"] else SPLIT
+    sentences = [
+        f"Table 2 of Jing et al. (2022) reproduced on the corpus {table['corpus']} with "
+        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({', '.join(map(str, seeds))}).",
+        f"Ĉ is the mean CCC over {table['targets']} targets on the {SPLIT} split, {_epoch(table)}.",
+        "± is the standard deviation over seeds."
+        if len(seeds) > 1
+        else "± would be the standard deviation over seeds: n/a with one seed.",
+        f"The {percent} intervals (percentile) and p (two-tailed, on the difference of Ĉ, not "
+        f"corrected for several comparisons) are from {table['resamples']:,} paired bootstrap "
+        f"resamples of the {speakers} speakers; they cover the choice of speakers, not of seeds, "
+        "which are averaged first.",
+        "Gains are relative, in percent, from unrounded Ĉ: local over the vanilla row of the same "
+        f"encoder, global over {first}.",
+        "Parameters are in millions, for width 1 (as the paper counts) and as trained.",
+        *_differences(table),
+    ]
+    if table["ceiling"] is not None:
+        sentences.append(
+            f"Ceiling ({table['ceiling']:.3f}) is the Ĉ that labels from infinitely many raters "
+            "would score on this split."
+        )
+    sentences.append("Best Ĉ bold, second underlined; 'paper' is what the paper prints.")
+    return " ".join(sentences)
+
+
+def _epoch(table: dict[str, Any]) -> str:
+    if table["selection"] == "last":
+        return f"of the last epoch, so {SPLIT} reports and selects nothing"
+    return (
+        f"of each cell's best epoch on that same split: {SPLIT} both selects and reports, "
+        "which makes Ĉ optimistic"
+    )
+
+
+def _differences(table: dict[str, Any]) -> list[str]:
+    trained = {"width": table["width"], "epochs": table["epochs"]}
+    printed = {"width": 1, "epochs": table["paper_epochs"]}
+    differs = [key for key in trained if trained[key] != [printed[key]]]
+    if not differs:
+        return []
+    ours = ", ".join(f"{key} {' to '.join(f'{v:g}' for v in trained[key])}" for key in differs)
+    theirs = ", ".join(f"{key} {printed[key]}" for key in differs)
+    return [f"Trained with {ours}; the paper has {theirs}."]

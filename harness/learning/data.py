@@ -1,0 +1,67 @@
+"""Packed log-mel → batches, gathered in one indexing on the device that trains."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from harness.errors import FeaturesError
+
+INDEX = ["clip", "speaker", "country", "start", "frames"]
+
+
+class Packed:
+    """One split in memory: `clips` (ids), `targets` (names), `labels` [clips, targets] float32.
+
+    `levels` [frames, bands] float16 dB, memory-mapped on the CPU, resident on another device.
+    """
+
+    def __init__(self, folder: Path, split: str, device: torch.device) -> None:
+        try:
+            levels = np.load(folder / f"{split}.npy", mmap_mode="c")
+            index = pd.read_csv(folder / f"{split}.csv", dtype=dict.fromkeys(INDEX[:3], str))
+        except FileNotFoundError as error:
+            raise FeaturesError(f"{error.filename} is missing; run `dvc repro features`") from None
+        if len(levels) != index["frames"].sum():
+            raise FeaturesError(
+                f"{folder}/{split}: the index counts {index['frames'].sum()} frames, the array "
+                f"holds {len(levels)}; run `dvc repro -f features`"
+            )
+        self.clips = index["clip"].tolist()
+        self.targets = [c for c in index.columns if c not in INDEX]
+        self.labels = torch.tensor(index[self.targets].to_numpy(np.float32), device=device)
+        self.levels = torch.from_numpy(levels).to(device)
+        self.start = torch.tensor(index["start"].to_numpy(), device=device)
+        self.frames = torch.tensor(index["frames"].to_numpy(), device=device)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def views(self, clips: Tensor, frames: int, offsets: Tensor | None = None) -> Tensor:
+        """Clips [batch] → log-mel [batch, 1, frames, bands] float32, cropped or padded.
+
+        `offsets` [batch] in [0, 1) places the crop in longer clips (None: the first frames);
+        shorter clips are followed by zeros, which are 0 dB, as in the authors' release.
+        """
+        length = self.frames[clips]
+        first = self.start[clips]
+        if offsets is not None:
+            first = first + (offsets * ((length - frames).clamp(min=0) + 1)).long()
+        place = torch.arange(frames, device=clips.device)
+        inside = place < length[:, None]
+        rows = (first[:, None] + place).where(inside, 0)
+        return self.levels[rows].float().mul_(inside[..., None]).unsqueeze(1)
+
+
+def batches(clips: int, batch: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Clip order [steps, batch] and crop offsets [steps, batch] of one epoch; the rest is dropped.
+
+    They depend on seed and epoch alone: every row sees the same data in the same order, which is
+    what makes rows comparable pair by pair, and a resumed run the same as an unbroken one.
+    """
+    generator = np.random.default_rng([seed, epoch])
+    steps = clips // batch
+    order = generator.permutation(clips)[: steps * batch].reshape(steps, batch)
+    return order, generator.random((steps, batch), dtype=np.float32)

@@ -1,0 +1,33 @@
+"""Where and how a cell was made: hardware, versions, revision."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+PACKAGES = ("torch", "torchaudio", "lightning-fabric", "numpy", "pandas", "dvc")
+
+
+def environment() -> dict[str, Any]:
+    """Plain facts for `record.json`; git fields are null outside a repository."""
+    gpu = torch.cuda.is_available()
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": torch.cpu.get_capabilities().get("cpu_name") or platform.processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if gpu else None,
+        "cuda": torch.version.cuda if gpu else None,
+        "packages": {name: version(name) for name in PACKAGES},
+        "revision": _git("rev-parse", "HEAD"),
+        "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else None

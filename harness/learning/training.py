@@ -1,0 +1,219 @@
+"""One cell of the table: a row trained with one seed, from packed features to dev predictions."""
+
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from harness.config.training import Row, Train
+from harness.errors import ParamsError, RunError
+from harness.evaluation.ccc import ccc
+from harness.learning import weighting
+from harness.learning.data import Packed, batches
+from harness.learning.progress import Line
+from harness.learning.twins import LOSSES, Twins
+
+EVALUATION_BATCH = 64  # fixed: a score must not depend on the training batch
+
+
+class Objective(torch.nn.Module):
+    """Network and weighting rule, so that one optimiser and one wrapper see both."""
+
+    def __init__(self, row: Row, train: Train, bands: int, targets: int) -> None:
+        super().__init__()
+        self.twins = Twins(row, train, bands, targets)
+        self.weighting = weighting.build(row.weighting, losses=2 * row.views - 1)
+
+    def forward(
+        self, x: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        losses: Tensor = self.twins(x, labels, generator)
+        return self.weighting(losses), losses.detach()
+
+
+def check(row: Row, train: Train, where: str) -> None:
+    """Raise ParamsError, starting with `where`, when the row names what does not exist or fit."""
+    try:
+        with torch.device("meta"):
+            Objective(row, train, bands=1, targets=1)
+    except ParamsError as error:
+        raise ParamsError(f"params.yaml: {where}: {error}") from None
+
+
+@dataclass
+class State:
+    """What a cell knows after an epoch; `epoch` counts finished ones."""
+
+    epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_ccc: float = -np.inf
+    best: np.ndarray | None = None
+    last: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Everything that a cell's result depends on."""
+
+    name: str
+    row: Row
+    train: Train
+    seed: int
+    features: Path
+    origin: dict[str, Any]  # the corpus and features blocks: a checkpoint of others is not resumed
+
+    def key(self) -> str:
+        """Digest of parameters, index and code: a checkpoint is resumed only under the same key."""
+        parts = [self.name, self.row.model_dump(), self.train.model_dump(), self.seed, self.origin]
+        digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
+        for file in [
+            *sorted(self.features.glob("*.csv")),
+            *sorted(Path(__file__).parent.glob("*.py")),
+        ]:
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
+
+
+def fabric_for(train: Train) -> Fabric:
+    """Device and precision: GPU when there is one; bf16 where the hardware multiplies in it."""
+    precision = train.precision
+    if precision == "auto":
+        if torch.cuda.is_available():
+            fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        else:
+            fast = torch.cpu.get_capabilities().get("amx_bf16", False)
+        precision = "bf16-mixed" if fast else "32-true"
+    torch.set_num_threads(train.threads)
+    torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    return Fabric(accelerator="auto", devices=1, precision=precision)
+
+
+def train_cell(cell: Cell, checkpoint: Path) -> State:
+    """Train, evaluating on dev after every epoch; goes on from `checkpoint` if it is this cell's.
+
+    The same cell gives the same bytes on the same CPU, killed and resumed or not. Raises
+    RunError when a loss is no longer finite, FeaturesError when the features do not fit.
+    """
+    fabric, train = fabric_for(cell.train), cell.train
+    data = {split: Packed(cell.features, split, fabric.device) for split in ("train", "dev")}
+    if len(data["train"]) < train.batch:
+        raise RunError(
+            f"{cell.name}: {len(data['train'])} train clips do not fill one batch of "
+            f"{train.batch}; lower train.batch"
+        )
+    torch.manual_seed(cell.seed)
+    bands, targets = data["dev"].levels.shape[1], len(data["dev"].targets)
+    objective = Objective(cell.row, train, bands, targets)
+    optimizer = torch.optim.AdamW(
+        objective.parameters(),
+        lr=train.learning_rate,
+        eps=train.epsilon,
+        weight_decay=train.weight_decay,
+        fused=True,
+    )
+    model, optimizer = fabric.setup(objective, optimizer)
+    state = _resume(fabric, cell, checkpoint, model, optimizer)
+    with Line(cell.name, train.epochs, state.epoch) as line:
+        while state.epoch < train.epochs:
+            started = time.perf_counter()
+            row = _epoch(fabric, cell, state.epoch, data["train"], model, optimizer)
+            state.last = predict(objective.twins, data["dev"], train.frames)
+            row["dev_ccc"] = float(ccc(data["dev"].labels.cpu().numpy(), state.last).mean())
+            row["seconds"] = time.perf_counter() - started
+            state.epoch += 1
+            state.history.append({"epoch": state.epoch, **row})
+            if row["dev_ccc"] > state.best_ccc:
+                state.best_epoch, state.best_ccc, state.best = (
+                    state.epoch,
+                    row["dev_ccc"],
+                    state.last,
+                )
+            if state.epoch < train.epochs:
+                _save(fabric, cell, checkpoint, model, optimizer, state)
+            line.show(state.history[-1])
+    return state
+
+
+def _epoch(
+    fabric: Fabric, cell: Cell, epoch: int, data: Packed, model: Any, optimizer: Any
+) -> dict[str, float]:
+    """One pass; returns the mean of each loss and the weights in force at the end."""
+    order, offsets = batches(len(data), cell.train.batch, cell.seed, epoch)
+    clips, crops = (torch.from_numpy(a).to(fabric.device) for a in (order, offsets))
+    seed = int(np.random.SeedSequence([cell.seed, epoch]).generate_state(1)[0])
+    torch.manual_seed(seed)  # dropout; with it a resumed run needs no generator states
+    generator = torch.Generator(fabric.device).manual_seed(seed)
+    model.train()
+    total: Tensor | float = 0.0
+    for chosen, crop in zip(clips, crops, strict=True):
+        x = data.views(chosen, cell.train.frames, crop)
+        loss, losses = model(x, data.labels[chosen], generator)
+        fabric.backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()
+        total = total + losses
+    means = (total / len(clips)).tolist()
+    if not np.isfinite(means).all():
+        raise RunError(
+            f"{cell.name}: a loss is no longer finite in epoch {epoch + 1} ({means}); lower "
+            "train.learning_rate or look at the row's weighting"
+        )
+    names = LOSSES[: len(means)]
+    weights = model.module.weighting.weights().tolist()
+    return {f"loss_{n}": v for n, v in zip(names, means, strict=True)} | {
+        f"weight_{n}": v for n, v in zip(names, weights, strict=True)
+    }
+
+
+@torch.inference_mode()
+def predict(twins: Twins, data: Packed, frames: int) -> np.ndarray:
+    """Predictions [clips, targets] float32 from the first `frames` frames, clean, full precision."""
+    twins.eval()
+    clips = torch.arange(len(data), device=data.labels.device)
+    return (
+        torch.cat(
+            [twins.predict(data.views(part, frames)) for part in clips.split(EVALUATION_BATCH)]
+        )
+        .cpu()
+        .numpy()
+    )
+
+
+def _save(fabric: Fabric, cell: Cell, path: Path, model: Any, optimizer: Any, state: State) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_suffix(".part")
+    fabric.save(
+        whole, {"model": model, "optimizer": optimizer, "key": cell.key(), "state": asdict(state)}
+    )
+    whole.replace(path)  # a kill while writing leaves the checkpoint of the epoch before
+
+
+def _resume(fabric: Fabric, cell: Cell, path: Path, model: Any, optimizer: Any) -> State:
+    if not path.is_file():
+        return State()
+    try:
+        saved = fabric.load(path, weights_only=False)
+    except Exception:  # a damaged checkpoint costs the epochs it held, not the run
+        return State()
+    if saved.get("key") != cell.key():
+        return State()
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return State(**saved["state"])
+
+
+def write_predictions(path: Path, data: pd.Index, targets: list[str], values: np.ndarray) -> None:
+    """`clip` and one column a target, float32 to the last digit."""
+    table = pd.DataFrame(values, columns=targets)
+    table.insert(0, "clip", data)
+    table.to_csv(path, index=False, float_format="%.9g")

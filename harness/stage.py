@@ -1,0 +1,41 @@
+"""How every stage ends: a status, at most one line of error, and outputs whole or untouched."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import HarnessError
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call `main`; turn a HarnessError into the line `error: ...` on stderr and exit status 1.
+
+    Any other exception is a fault of the harness and keeps its traceback.
+    """
+    try:
+        main()
+    except HarnessError as error:
+        sys.exit(f"error: {' '.join(str(error).split())}")
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """An empty sibling folder to build in, which takes the place of `folder` when the block ends.
+
+    If the block raises, what was built is removed and `folder` stays as it was.
+    """
+    new, old = (folder.with_name(f".{folder.name}.{age}") for age in ("new", "old"))
+    shutil.rmtree(new, ignore_errors=True)  # left by a run that was killed
+    new.mkdir(parents=True)
+    try:
+        yield new
+    except BaseException:
+        shutil.rmtree(new)
+        raise
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

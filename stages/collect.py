@@ -1,0 +1,50 @@
+"""runs/ → results/<profile>/scores.csv, history.csv and moments.npz: all cells of the table."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from harness.config.table import read_table
+from harness.errors import RunError
+from harness.evaluation.cells import (
+    FACTS,
+    SELECTIONS,
+    history_table,
+    read_cell,
+    read_labels,
+    scores_table,
+    shared_fact,
+)
+from harness.stage import run
+
+
+def main() -> None:
+    """Read every row × seed of params.yaml, and nothing else that may lie in runs/."""
+    profile, rows, seeds = read_table()
+    corpus = Path("data", profile, "corpus.json")
+    if not corpus.is_file():
+        raise RunError(f"{corpus} is missing; run `dvc repro download`")
+    targets = json.loads(corpus.read_text(encoding="utf-8"))["targets"]
+    labels = read_labels(Path("features", profile, "dev.csv"), targets)
+    names = [row.name for row in rows]
+    cells = {(r, s): read_cell(Path("runs", profile), r, s, labels) for r in names for s in seeds}
+
+    folder = Path("results", profile)
+    folder.mkdir(parents=True, exist_ok=True)
+    scores = scores_table(cells, targets)
+    scores.to_csv(folder / "scores.csv", index=False, float_format="%.6f", lineterminator="\n")
+    history = history_table(cells)
+    history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
+    arrays = {
+        selection: np.array([[cells[r, s].moments[selection] for s in seeds] for r in names])
+        for selection in SELECTIONS
+    }
+    speakers = np.unique(labels.speakers)
+    facts = {fact: [shared_fact(fact, r, seeds, cells) for r in names] for fact in FACTS}
+    index = {"rows": names, "seeds": seeds, "speakers": speakers, "targets": targets}
+    np.savez_compressed(folder / "moments.npz", **arrays, **index, **facts)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,43 @@
+"""statistics.json and paper.yaml → table2.md, .csv, .json, .tex, and the table on the terminal."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from harness.config.statistics import Statistics
+from harness.config.strict import block
+from harness.config.table import read_table
+from harness.errors import RunError
+from harness.evaluation.rendering import comma_separated, latex, markdown, show
+from harness.evaluation.table import build
+from harness.paper import read_paper
+from harness.stage import run
+
+
+def main() -> None:
+    """Write Table 2 in four forms to results/<profile> and print it."""
+    profile, rows, seeds = read_table()
+    settings = block(Statistics, "statistics")
+    folder = Path("results", profile)
+    statistics = _read(folder / "statistics.json", "statistics")
+    corpus = _read(Path("data", profile, "corpus.json"), "download")
+    table = build(profile, rows, seeds, settings, statistics, corpus, read_paper())
+    texts = {
+        "json": json.dumps(table, indent=2, ensure_ascii=False) + "\n",
+        "md": markdown(table),
+        "csv": comma_separated(table),
+        "tex": latex(table),
+    }
+    for kind, text in texts.items():
+        (folder / f"table2.{kind}").write_text(text, encoding="utf-8")
+    show(table)
+
+
+def _read(path: Path, stage: str) -> Any:
+    if not path.is_file():
+        raise RunError(f"{path} is missing; run `dvc repro {stage}`")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    run(main)

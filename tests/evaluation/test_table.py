@@ -1,0 +1,101 @@
+import pytest
+
+from harness.config.statistics import Statistics
+from harness.config.table import Row
+from harness.errors import RunError
+from harness.evaluation.table import MEASURED, build, caption, ranks, warning
+from harness.paper import read_paper
+
+ROWS = [Row("resnet18", "resnet18", "vanilla"), Row("cnn14-rrtn", "cnn14", "rrtn")]
+
+
+def table(corpus="hume-vb", selection="last", seeds=(1, 2, 3), rows=ROWS, facts=None, about=None):
+    numbers = dict.fromkeys(MEASURED, 0.5) | {"width": 1, "epochs": 60} | (facts or {})
+    statistics = {row.name: numbers | {"ccc": 0.5 + 0.1 * i} for i, row in enumerate(rows)}
+    settings = Statistics(resamples=10_000, level=0.95, seed=0, selection=selection)
+    about = {"name": corpus, "targets": list("abcdefghij"), **(about or {})}
+    return build("mine", rows, list(seeds), settings, statistics, about, read_paper())
+
+
+def test_keys_that_other_commands_read():
+    built = table()
+    assert {"profile", "corpus", "selection", "seeds", "rows"} <= set(built)
+    assert (built["profile"], built["corpus"], built["seeds"]) == ("mine", "hume-vb", [1, 2, 3])
+    row = built["rows"][1]
+    assert set(row) == {"row", "encoder", "method", *MEASURED, "paper"}
+    assert (row["row"], row["encoder"], row["method"], row["ccc"]) == (*ROWS[1], 0.6)
+    assert row["paper"] == {
+        "params_m": 83.95,
+        "ccc": 0.674,
+        "local_gain": 4.2,
+        "global_gain": 10.0,
+    }
+
+
+def test_a_row_the_paper_does_not_have_gets_null_cells():
+    built = table(rows=[*ROWS, Row("mine", "cnn14", "mixup")])
+    assert set(built["rows"][2]["paper"].values()) == {None}
+
+
+def test_best_and_second_follow_the_unrounded_score():
+    rows = [Row(name, name, "vanilla") for name in "abc"]
+    built = table(rows=rows)
+    for row, ccc in zip(built["rows"], (0.6701, 0.6703, 0.6702), strict=True):
+        row["ccc"] = ccc
+    assert ranks(built) == {"b": 1, "c": 2}
+
+
+def test_only_another_corpus_is_warned_about():
+    assert warning(table()) is None
+    assert "corpus synthetic, not hume-vb" in (warning(table("synthetic")) or "")
+
+
+def test_caption_says_what_the_numbers_are():
+    text = caption(table(about={"speakers": {"dev": 568}, "ceiling": {"mean": 0.8125}}))
+    for part in (
+        "corpus hume-vb with 3 seeds (1, 2, 3)",
+        "mean CCC over 10 targets on the dev split, of the last epoch",
+        "± is the standard deviation over seeds",
+        "95 % intervals",
+        "10,000 paired bootstrap resamples of the 568 dev speakers",
+        "not of seeds",
+        "global over resnet18",
+        "0.812",
+    ):
+        assert part in text
+    assert "Trained with" not in text
+
+
+def test_caption_warns_that_the_best_epoch_is_chosen_on_the_reported_split():
+    assert "both selects and reports" in caption(table(selection="best"))
+    assert "both selects and reports" not in caption(table(selection="last"))
+
+
+def test_caption_with_one_seed_has_no_standard_deviation():
+    text = caption(table(seeds=[7]))
+    assert "with 1 seed (7)" in text
+    assert "n/a with one seed" in text
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"width": 0.25}, "Trained with width 0.25; the paper has width 1."),
+        ({"epochs": 8}, "Trained with epochs 8; the paper has epochs 60."),
+        (
+            {"width": 0.25, "epochs": 8},
+            "Trained with width 0.25, epochs 8; the paper has width 1, epochs 60.",
+        ),
+    ],
+)
+def test_caption_names_what_differs_from_the_paper(facts, sentence):
+    assert sentence in caption(table(facts=facts))
+
+
+def test_missing_statistics_are_named():
+    settings = Statistics(resamples=10, level=0.95, seed=0, selection="last")
+    about = {"name": "hume-vb", "targets": ["awe"]}
+    with pytest.raises(RunError, match="no row 'resnet18'; run `dvc repro statistics`"):
+        build("mine", ROWS, [1], settings, {}, about, read_paper())
+    with pytest.raises(RunError, match="no 'params' of row 'resnet18'"):
+        build("mine", ROWS, [1], settings, {"resnet18": {}}, about, read_paper())

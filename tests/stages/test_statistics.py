@@ -1,0 +1,96 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import RunError
+from stages import collect, statistics
+from tests.fabricated import PAPER, write_params, write_tree
+
+TRUTH = {"resnet18": 0.3, "cnn10-rrtn": 0.5, "cnn10": 0.4}
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_tree(TRUTH)
+
+
+def results():
+    collect.main()
+    statistics.main()
+    return json.loads(Path("results/toy/statistics.json").read_text())
+
+
+def test_scores_gains_and_facts_of_each_row(tree):
+    found = results()
+    assert list(found) == list(TRUTH)
+    row = found["cnn10-rrtn"]
+    assert row["ccc"] == pytest.approx(0.5, abs=1e-6)
+    assert row["ccc_sd"] == pytest.approx(0.004 / np.sqrt(2), abs=1e-6)
+    assert row["local_gain"] == pytest.approx(25, abs=1e-4)
+    assert row["global_gain"] == pytest.approx(100 * (0.5 / 0.3 - 1), abs=1e-4)
+    assert row["ccc_low"] < 0.5 < row["ccc_high"]
+    assert row["global_gain_low"] < row["global_gain"] < row["global_gain_high"]
+    assert 0 < row["p_global"] <= row["p_local"] <= 1
+    assert (row["params"], row["params_trained"]) == (1_230_000, 310_000)
+    assert (row["width"], row["epochs"]) == (0.5, 3)
+
+
+def test_baselines_have_no_gain(tree):
+    found = results()
+    local = ("local_gain", "local_gain_low", "local_gain_high", "p_local")
+    assert [found["cnn10"][key] for key in local] == [None] * 4
+    assert found["cnn10"]["global_gain"] == pytest.approx(100 / 3, abs=1e-4)
+    assert found["resnet18"]["local_gain"] is found["resnet18"]["global_gain"] is None
+
+
+def test_numbers_are_flat_as_dvc_metrics_needs_them(tree):
+    for row in results().values():
+        assert all(v is None or isinstance(v, int | float) for v in row.values())
+
+
+def test_the_selection_of_params_is_used(tree):
+    collect.main()
+    write_params(list(TRUTH), [1, 2], selection="best")
+    assert results()["cnn10"]["ccc"] == pytest.approx(0.41, abs=1e-6)
+
+
+def test_gains_follow_from_the_printed_scores_but_for_one_row(tmp_path, monkeypatch):
+    """Ĉ as the paper prints it gives the paper's gains, and 3.4 where the paper has 3.6."""
+    monkeypatch.chdir(tmp_path)
+    write_tree(PAPER)
+    found = results()
+    local = {name: row["local_gain"] for name, row in found.items() if row["local_gain"]}
+    assert [f"{gain:.1f}" for gain in local.values()] == ["2.4", "3.4", "1.8", "2.0", "4.2", "4.8"]
+    printed = [f"{row['global_gain']:.1f}" for row in found.values() if row["global_gain"]]
+    assert printed == ["2.4", "3.4", "6.9", "8.8", "9.0", "5.5", "10.0", "10.6"]
+
+
+def test_one_seed_works_and_has_no_standard_deviation(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_tree(TRUTH, seeds=(7,))
+    row = results()["cnn10-rrtn"]
+    assert row["ccc_sd"] is None
+    assert row["local_gain"] == pytest.approx(25, abs=1e-4)
+    assert row["p_local"] <= 1
+
+
+def test_twice_the_same_bytes_and_another_seed_other_intervals(tree):
+    first = results()
+    assert results() == first
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("seed: 0", "seed: 1"))
+    other = results()["cnn10"]
+    assert other["ccc"] == first["cnn10"]["ccc"]
+    assert other["ccc_low"] != first["cnn10"]["ccc_low"]
+
+
+def test_missing_or_outdated_moments_are_named(tree):
+    with pytest.raises(RunError, match=r"moments.npz is missing; run `dvc repro collect`"):
+        statistics.main()
+    collect.main()
+    write_params(list(TRUTH), [1])
+    with pytest.raises(RunError, match="other rows or seeds"):
+        statistics.main()

@@ -1,0 +1,126 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import RunError
+from stages import collect, statistics, table
+from tests.fabricated import PAPER, TARGETS, write_params, write_tree
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pristine")
+    shutil.copy(ROOT / "paper.yaml", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_tree(PAPER)
+        collect.main()
+        statistics.main()
+    return folder
+
+
+@pytest.fixture
+def tree(pristine, tmp_path, monkeypatch):
+    shutil.copytree(pristine, tmp_path, dirs_exist_ok=True, ignore=lambda *_: ["runs"])
+    monkeypatch.chdir(tmp_path)
+
+
+def written(kind):
+    return Path(f"results/toy/table2.{kind}").read_text(encoding="utf-8")
+
+
+def test_four_files_and_a_printed_table(tree, capsys):
+    table.main()
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in PAPER)
+    for kind in ("md", "csv", "tex"):
+        assert all(name in written(kind) for name in PAPER)
+    found = json.loads(written("json"))
+    assert [row["row"] for row in found["rows"]] == list(PAPER)
+    assert (found["profile"], found["corpus"]) == ("toy", "toy")
+    assert (found["selection"], found["seeds"]) == ("last", [1, 2])
+    assert (found["ceiling"], found["targets"]) == (0.9, len(TARGETS))
+
+
+def test_json_repeats_the_statistics_unchanged(tree):
+    table.main()
+    known = json.loads(Path("results/toy/statistics.json").read_text())
+    for row in json.loads(written("json"))["rows"]:
+        for key in ("params", "ccc", "ccc_low", "ccc_high", "local_gain", "p_local", "p_global"):
+            assert row[key] == known[row["row"]][key]
+
+
+def test_reproduced_beside_printed(tree):
+    table.main()
+    rows = {row["row"]: row for row in json.loads(written("json"))["rows"]}
+    row = rows["resnet18-rrtn-ruwl"]
+    assert (f"{row['local_gain']:.1f}", row["paper"]["local_gain"]) == ("3.4", 3.6)
+    assert rows["resnet18"]["paper"] == {
+        "params_m": 11.18,
+        "ccc": 0.613,
+        "local_gain": None,
+        "global_gain": None,
+    }
+    assert "**0.678 ± 0.003**" in written("md")
+    assert "<u>0.674 ± 0.003</u>" in written("md")
+
+
+def test_first_line_names_a_corpus_that_is_not_the_papers(tree, capsys):
+    table.main()
+    for text in (written("md"), written("tex"), capsys.readouterr().out):
+        assert "corpus toy, not hume-vb" in text.splitlines()[0]
+    write_params(list(PAPER), [1, 2], corpus="hume-vb")
+    table.main()
+    assert "Not the paper's data" not in written("md")
+
+
+def test_width_and_epochs_of_the_cells_reach_the_caption(tree):
+    table.main()
+    assert "Trained with width 0.5, epochs 3; the paper has width 1, epochs 60." in written("md")
+
+
+def test_missing_inputs_are_named(tree):
+    Path("results/toy/statistics.json").unlink()
+    with pytest.raises(RunError, match=r"statistics.json is missing; run `dvc repro statistics`"):
+        table.main()
+
+
+def test_a_row_added_since_is_named(tree):
+    write_params([*PAPER, "cnn6"], [1, 2])
+    with pytest.raises(RunError, match="no row 'cnn6'; run `dvc repro statistics`"):
+        table.main()
+
+
+def test_as_a_command_an_error_is_one_line_and_status_1(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.table"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "params.yaml is missing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("stage", "heavy"),
+    [
+        ("collect", {"torch", "matplotlib", "sklearn"}),
+        ("statistics", {"torch", "matplotlib", "sklearn", "pandas", "scipy"}),
+        ("table", {"torch", "matplotlib", "sklearn", "pandas", "scipy"}),
+    ],
+)
+def test_light_stages_import_nothing_heavy(stage, heavy):
+    code = f"import sys, stages.{stage}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not heavy & set(done.stdout.split())
