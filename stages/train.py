@@ -38,8 +38,9 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     dev = pd.read_csv(features / "dev.csv", dtype={"clip": str})
     targets = [c for c in dev.columns if c not in INDEX]
-    write_predictions(out / "predictions-last.csv", dev["clip"], targets, state.last)
-    write_predictions(out / "predictions-best.csv", dev["clip"], targets, state.best)
+    for selection, values in (("last", state.last), ("best", state.best)):
+        path = out / f"predictions-{selection}.csv"
+        write_predictions(path, dev["clip"].tolist(), targets, values)
     pd.DataFrame(state.history).to_csv(out / "history.csv", index=False, float_format="%.6g")
     bands, last = origin["features"]["bands"], state.history[-1]
     full = train.model_copy(update={"width": 1.0})
@@ -54,8 +55,14 @@ def main() -> None:
         "best": {"epoch": state.best_epoch, "ccc": state.best_ccc},
     }
     (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    record = {"row": row.model_dump(), "train": train.model_dump(), **origin}
-    record |= {"seed": chosen.seed, "seconds": time.time() - started, **environment()}
+    record = {
+        "row": row.model_dump(),
+        "train": train.model_dump(),
+        **origin,
+        "seed": chosen.seed,
+        "seconds": time.time() - started,
+        **environment(),
+    }
     (out / "record.json").write_text(json.dumps(record, indent=2) + "\n")
     checkpoint.unlink(missing_ok=True)
 

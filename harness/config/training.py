@@ -28,7 +28,9 @@ class Train(Strict):
     epsilon: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     frames: Positive
+    padding: float
     width: Annotated[float, Field(gt=0, le=1)]
+    block_dropout: Share
     head_dropout: Share
     embedding: Positive
     redundancy: Annotated[float, Field(ge=0)]

@@ -39,11 +39,13 @@ class Packed:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def views(self, clips: Tensor, frames: int, offsets: Tensor | None = None) -> Tensor:
+    def views(
+        self, clips: Tensor, frames: int, padding: float, offsets: Tensor | None = None
+    ) -> Tensor:
         """Clips [batch] → log-mel [batch, 1, frames, bands] float32, cropped or padded.
 
         `offsets` [batch] in [0, 1) places the crop in longer clips (None: the first frames);
-        shorter clips are followed by zeros, which are 0 dB, as in the authors' release.
+        shorter clips are followed by frames of `padding` dB.
         """
         length = self.frames[clips]
         first = self.start[clips]
@@ -52,7 +54,7 @@ class Packed:
         place = torch.arange(frames, device=clips.device)
         inside = place < length[:, None]
         rows = (first[:, None] + place).where(inside, 0)
-        return self.levels[rows].float().mul_(inside[..., None]).unsqueeze(1)
+        return self.levels[rows].float().where(inside[..., None], padding).unsqueeze(1)
 
 
 def batches(clips: int, batch: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
-"""Sound → representation: the three encoders of Table 2, each found by its class name in lower case.
+"""Sound → representation: the encoders of Table 2, each found by its class name in lower case.
 
 An encoder maps log-mel [batch, 1, frames, bands] in dB to a representation [batch, `size`].
-`width` scales every channel count (1 = the paper); `dropout` is the head dropout of PANNs.
+`width` scales every channel count (1 = the paper); `dropout` is the pair (after each block, before
+the hidden layer) of PANNs, which ResNet-18 does not have.
 """
 
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 from harness.errors import ParamsError
 
 
-def build(name: str, bands: int, width: float, dropout: float) -> "Encoder":
+def build(name: str, bands: int, width: float, dropout: tuple[float, float]) -> "Encoder":
     """The encoder class whose name is `name`, in lower case; ParamsError with what exists."""
     known = {
         key.lower(): value
@@ -28,7 +29,7 @@ class Encoder(nn.Module):
 
     size: int
 
-    def __init__(self, bands: int, width: float, dropout: float) -> None:
+    def __init__(self, bands: int, width: float, dropout: tuple[float, float]) -> None:
         super().__init__()
 
 
@@ -64,7 +65,7 @@ class ResNet18(Encoder):
     convolutions but the first, which keeps PyTorch's default, as the release replaces it last.
     """
 
-    def __init__(self, bands: int, width: float, dropout: float) -> None:
+    def __init__(self, bands: int, width: float, dropout: tuple[float, float]) -> None:
         super().__init__(bands, width, dropout)
         channels = [scaled(c, width) for c in (64, 128, 256, 512)]
         self.conv1 = nn.Conv2d(1, channels[0], 7, 2, 3, bias=False)
@@ -107,12 +108,12 @@ class _ConvBlock(nn.Module):
 
 class _PANN(Encoder):
     """PANNs' CNN (Kong et al. 2020): batch norm per band, blocks, mean over bands, max + mean over
-    time, one hidden layer. Block dropout 0.2; `dropout` before the hidden layer (0.5 in PANNs)."""
+    time, one hidden layer. The original drops 0.2 after a block and 0.5 before the hidden layer."""
 
     channels: tuple[int, ...]
     pools: tuple[int, ...]
 
-    def __init__(self, bands: int, width: float, dropout: float) -> None:
+    def __init__(self, bands: int, width: float, dropout: tuple[float, float]) -> None:
         super().__init__(bands, width, dropout)
         sizes = [1, *(scaled(c, width) for c in self.channels)]
         self.bn0 = nn.BatchNorm2d(bands)
@@ -122,7 +123,7 @@ class _PANN(Encoder):
         )
         self.size = sizes[-1]
         self.fc1 = nn.Linear(self.size, self.size)
-        self.dropout = dropout
+        self.block_dropout, self.head_dropout = dropout
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -132,10 +133,10 @@ class _PANN(Encoder):
     def forward(self, x: Tensor) -> Tensor:
         x = self.bn0(x.transpose(1, 3)).transpose(1, 3)
         for block in self.blocks:
-            x = F.dropout(block(x), 0.2, self.training)
+            x = F.dropout(block(x), self.block_dropout, self.training)
         x = x.mean(dim=3)
         x = x.amax(dim=2) + x.mean(dim=2)
-        return F.relu(self.fc1(F.dropout(x, self.dropout, self.training)))
+        return F.relu(self.fc1(F.dropout(x, self.head_dropout, self.training)))
 
 
 class CNN10(_PANN):

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 
 def ccc_loss(predictions: Tensor, labels: Tensor) -> Tensor:
-    """1 - mean over targets of the CCC over the batch (Eq. 1 with Ĉ of §2.2); both [batch, targets].
+    """1 - mean over targets of the batch's CCC (Eq. 1, with Ĉ of §2.2); both [batch, targets].
 
     A batch in which a target and its prediction are both constant gives CCC 0, not NaN.
     """

@@ -127,7 +127,7 @@ def train_cell(cell: Cell, checkpoint: Path) -> State:
         while state.epoch < train.epochs:
             started = time.perf_counter()
             row = _epoch(fabric, cell, state.epoch, data["train"], model, optimizer)
-            state.last = predict(objective.twins, data["dev"], train.frames)
+            state.last = predict(objective.twins, data["dev"], train)
             row["dev_ccc"] = float(ccc(data["dev"].labels.cpu().numpy(), state.last).mean())
             row["seconds"] = time.perf_counter() - started
             state.epoch += 1
@@ -154,9 +154,9 @@ def _epoch(
     torch.manual_seed(seed)  # dropout; with it a resumed run needs no generator states
     generator = torch.Generator(fabric.device).manual_seed(seed)
     model.train()
-    total: Tensor | float = 0.0
+    total = torch.zeros((), device=fabric.device)
     for chosen, crop in zip(clips, crops, strict=True):
-        x = data.views(chosen, cell.train.frames, crop)
+        x = data.views(chosen, cell.train.frames, cell.train.padding, crop)
         loss, losses = model(x, data.labels[chosen], generator)
         fabric.backward(loss)
         optimizer.step()
@@ -176,17 +176,13 @@ def _epoch(
 
 
 @torch.inference_mode()
-def predict(twins: Twins, data: Packed, frames: int) -> np.ndarray:
-    """Predictions [clips, targets] float32 from the first `frames` frames, clean, full precision."""
+def predict(twins: Twins, data: Packed, train: Train) -> np.ndarray:
+    """Predictions [clips, targets] float32, from the clean first frames, in full precision."""
     twins.eval()
     clips = torch.arange(len(data), device=data.labels.device)
-    return (
-        torch.cat(
-            [twins.predict(data.views(part, frames)) for part in clips.split(EVALUATION_BATCH)]
-        )
-        .cpu()
-        .numpy()
-    )
+    parts = clips.split(EVALUATION_BATCH)
+    scores = [twins.predict(data.views(part, train.frames, train.padding)) for part in parts]
+    return torch.cat(scores).cpu().numpy()
 
 
 def _save(fabric: Fabric, cell: Cell, path: Path, model: Any, optimizer: Any, state: State) -> None:
@@ -212,8 +208,10 @@ def _resume(fabric: Fabric, cell: Cell, path: Path, model: Any, optimizer: Any) 
     return State(**saved["state"])
 
 
-def write_predictions(path: Path, data: pd.Index, targets: list[str], values: np.ndarray) -> None:
+def write_predictions(
+    path: Path, clips: list[str], targets: list[str], values: np.ndarray | None
+) -> None:
     """`clip` and one column a target, float32 to the last digit."""
     table = pd.DataFrame(values, columns=targets)
-    table.insert(0, "clip", data)
+    table.insert(0, "clip", clips)
     table.to_csv(path, index=False, float_format="%.9g")

@@ -20,7 +20,8 @@ class Twins(nn.Module):
     def __init__(self, row: Row, train: Train, bands: int, targets: int) -> None:
         super().__init__()
         self.settings = train
-        self.encoder = encoders.build(row.encoder, bands, train.width, train.head_dropout)
+        dropout = (train.block_dropout, train.head_dropout)
+        self.encoder = encoders.build(row.encoder, bands, train.width, dropout)
         self.head = nn.Linear(self.encoder.size, targets)
         self.projector = None
         if row.views == 2:

@@ -10,7 +10,7 @@ from harness.errors import ParamsError
 
 
 class Weighting(nn.Module):
-    """Base: `forward` takes the losses [n] and gives the total; `weights()` what each counts now."""
+    """Base: `forward` takes the losses [n] and gives the total; `weights()` their factors now."""
 
     def weights(self) -> Tensor:
         """The factor [n] that multiplies each loss, detached."""
@@ -19,6 +19,8 @@ class Weighting(nn.Module):
 
 class Fixed(Weighting):
     """Eq. 4: a weighted sum."""
+
+    factors: Tensor
 
     def __init__(self, losses: int, weights: list[float]) -> None:
         super().__init__()
@@ -37,6 +39,8 @@ class RUWL(Weighting):
 
     `scale` is λ and multiplies, `start` is the first c; see docs/protocol.md#ruwl for why.
     """
+
+    scale: Tensor
 
     def __init__(self, losses: int, scale: list[float], start: list[float]) -> None:
         super().__init__()
