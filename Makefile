@@ -1,6 +1,8 @@
 # make repro: Table 2 from nothing; make test, make lint: the checks; make setup: the environment.
 PYTHON ?= python3
 JOBS ?= 2  # cells trained side by side; a GPU wants 1
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
@@ -17,11 +19,12 @@ setup: .venv/ready
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Cells are independent: stale ones are trained side by side, then the pipeline is brought up to date.
+# Cells are independent: stale ones are trained side by side (cat: two live lines would mix on a
+# terminal), then the pipeline is brought up to date.
 repro: setup
 	@dvc repro features
 	@dvc repro --dry train | sed -n "s/^Running stage '\(train@[^']*\)'.*/\1/p" \
-	  | xargs -r -P $(JOBS) -n 1 dvc repro --quiet --single-item
+	  | xargs -r -P $(JOBS) -n 1 dvc repro --quiet --single-item 2>&1 | cat
 	@dvc repro
 
 test: setup

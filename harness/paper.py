@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from harness.config.strict import Strict, block
 from harness.errors import ParamsError
@@ -77,12 +77,13 @@ class Claim(Strict):
 
 
 class Paper(Strict):
-    """paper.yaml. `corpus` and `epochs`: what the printed numbers were obtained with."""
+    """paper.yaml. `corpus` and `settings` (keys of params.yaml's train block): what the printed
+    numbers were obtained with."""
 
     title: str
     arxiv: str
     corpus: str
-    epochs: int = Field(ge=1)
+    settings: dict[str, float]
     table1: dict[str, Counts]
     table2: dict[str, PaperRow]
     claims: list[Claim]

@@ -7,6 +7,7 @@ from typing import Any
 from harness.config.statistics import Statistics
 from harness.config.strict import block
 from harness.config.table import read_table
+from harness.config.training import Train
 from harness.errors import RunError
 from harness.evaluation.rendering import comma_separated, latex, markdown, show
 from harness.evaluation.table import build
@@ -21,7 +22,8 @@ def main() -> None:
     folder = Path("results", profile)
     statistics = _read(folder / "statistics.json", "statistics")
     corpus = _read(Path("data", profile, "corpus.json"), "download")
-    table = build(profile, rows, seeds, settings, statistics, corpus, read_paper())
+    train = block(Train, "train").model_dump()
+    table = build(profile, rows, seeds, settings, statistics, corpus, train, read_paper())
     texts = {
         "json": json.dumps(table, indent=2, ensure_ascii=False) + "\n",
         "md": markdown(table),

@@ -61,6 +61,7 @@ def main() -> None:
         **origin,
         "seed": chosen.seed,
         "seconds": time.time() - started,
+        "epoch_seconds": state.seconds,
         **environment(),
     }
     (out / "record.json").write_text(json.dumps(record, indent=2) + "\n")

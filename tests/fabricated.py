@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from harness.config.strict import block
+from harness.config.training import Train
+
 TARGETS = ["awe", "fear", "joy"]
 PAPER = {  # Table 2: Ĉ as printed
     "resnet18": 0.613,
@@ -43,12 +46,20 @@ def blocks(names):
     return "\n".join(lines)
 
 
-def write_params(names, seeds, selection="last", resamples=200, profile="toy", corpus="toy"):
+def paper_train(**changes):
+    """The train block of the full-scale profile, with some keys changed."""
+    profile = Path(__file__).parents[1] / "profiles" / "hume-vb.yaml"
+    return block(Train, "train", profile).model_dump() | changes
+
+
+def write_params(
+    names, seeds, selection="last", resamples=200, profile="toy", corpus="toy", train=None
+):
     Path("params.yaml").write_text(
         f"profile: {profile}\n{blocks(names)}\n"
         f"table:\n  rows: [{', '.join(names)}]\n  seeds: {list(seeds)}\n"
         f"statistics: {{resamples: {resamples}, level: 0.95, seed: 0, selection: {selection}}}\n"
-        "train: {width: 0.5}\n"
+        f"train: {json.dumps(paper_train(**(train or {})))}\n"
     )
     folder = Path("data", profile)
     folder.mkdir(parents=True, exist_ok=True)

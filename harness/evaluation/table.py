@@ -24,13 +24,15 @@ def build(
     settings: Statistics,
     statistics: dict[str, dict[str, Any]],
     corpus: dict[str, Any],
+    train: dict[str, Any],
     paper: Paper,
 ) -> dict[str, Any]:
     """The table as one dict, written as table2.json and read by every rendering.
 
-    `statistics`: row → numbers (statistics.json); `corpus`: corpus.json. Gains in percent, null
-    for a baseline; `paper` cells are null for a row that the paper does not have. Raises RunError
-    when a row has no statistics.
+    `statistics`: row → numbers (statistics.json); `corpus`: corpus.json; `train`: that block of
+    params.yaml, set beside the paper's settings. Gains in percent, null for a baseline; `paper`
+    cells are null for a row that the paper does not have. Raises RunError when a row has no
+    statistics.
     """
     return {
         "profile": profile,
@@ -42,9 +44,7 @@ def build(
         "targets": len(corpus["targets"]),
         "speakers": corpus.get("speakers", {}).get(SPLIT),
         "ceiling": corpus.get("ceiling", {}).get("mean"),
-        "width": _range(statistics, rows, "width"),
-        "epochs": _range(statistics, rows, "epochs"),
-        "paper_epochs": paper.epochs,
+        "settings": {key: [_setting(train, key), value] for key, value in paper.settings.items()},
         "resamples": settings.resamples,
         "level": settings.level,
         "rows": [_row(row, _numbers(statistics, row), paper) for row in rows],
@@ -53,7 +53,7 @@ def build(
 
 def _numbers(statistics: dict[str, dict[str, Any]], row: Row) -> dict[str, Any]:
     numbers = statistics.get(row.name)
-    missing = [key for key in (*MEASURED, "width", "epochs") if key not in (numbers or {})]
+    missing = [key for key in MEASURED if key not in (numbers or {})]
     if numbers is None or missing:
         what = f"row '{row.name}'" if numbers is None else f"'{missing[0]}' of row '{row.name}'"
         raise RunError(f"statistics.json has no {what}; run `dvc repro statistics`")
@@ -76,9 +76,12 @@ def _value(printed: Printed | None) -> float | None:
     return None if printed is None else printed.value
 
 
-def _range(statistics: dict[str, dict[str, Any]], rows: list[Row], key: str) -> list[float]:
-    values = {_numbers(statistics, row)[key] for row in rows}
-    return sorted({min(values), max(values)})
+def _setting(train: dict[str, Any], key: str) -> float:
+    """A value of the train block; "spec_augment.frames" is one level down."""
+    value: Any = train
+    for part in key.split("."):
+        value = value[part]
+    return float(value)
 
 
 def ranks(table: dict[str, Any]) -> dict[str, int]:
@@ -137,11 +140,9 @@ def _epoch(table: dict[str, Any]) -> str:
 
 
 def _differences(table: dict[str, Any]) -> list[str]:
-    trained = {"width": table["width"], "epochs": table["epochs"]}
-    printed = {"width": 1, "epochs": table["paper_epochs"]}
-    differs = [key for key in trained if trained[key] != [printed[key]]]
+    """Which settings of training are not those that the paper prints."""
+    differs = {key: pair for key, pair in table["settings"].items() if pair[0] != pair[1]}
     if not differs:
         return []
-    ours = ", ".join(f"{key} {' to '.join(f'{v:g}' for v in trained[key])}" for key in differs)
-    theirs = ", ".join(f"{key} {printed[key]}" for key in differs)
-    return [f"Trained with {ours}; the paper has {theirs}."]
+    each = [f"{key} {ours:g} (paper: {theirs:g})" for key, (ours, theirs) in differs.items()]
+    return [f"Trained with {', '.join(each)}."]

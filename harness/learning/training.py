@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -54,6 +55,7 @@ class State:
 
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # of each epoch; the only thing that varies
     best_epoch: int = 0
     best_ccc: float = -np.inf
     best: np.ndarray | None = None
@@ -94,7 +96,9 @@ def fabric_for(train: Train) -> Fabric:
         precision = "bf16-mixed" if fast else "32-true"
     torch.set_num_threads(train.threads)
     torch.set_flush_denormal(True)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be repeatable
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return Fabric(accelerator="auto", devices=1, precision=precision)
 
 
@@ -129,7 +133,7 @@ def train_cell(cell: Cell, checkpoint: Path) -> State:
             row = _epoch(fabric, cell, state.epoch, data["train"], model, optimizer)
             state.last = predict(objective.twins, data["dev"], train)
             row["dev_ccc"] = float(ccc(data["dev"].labels.cpu().numpy(), state.last).mean())
-            row["seconds"] = time.perf_counter() - started
+            state.seconds.append(time.perf_counter() - started)
             state.epoch += 1
             state.history.append({"epoch": state.epoch, **row})
             if row["dev_ccc"] > state.best_ccc:

@@ -5,16 +5,26 @@ from harness.config.table import Row
 from harness.errors import RunError
 from harness.evaluation.table import MEASURED, build, caption, ranks, warning
 from harness.paper import read_paper
+from tests.fabricated import paper_train
 
 ROWS = [Row("resnet18", "resnet18", "vanilla"), Row("cnn14-rrtn", "cnn14", "rrtn")]
 
 
-def table(corpus="hume-vb", selection="last", seeds=(1, 2, 3), rows=ROWS, facts=None, about=None):
-    numbers = dict.fromkeys(MEASURED, 0.5) | {"width": 1, "epochs": 60} | (facts or {})
+def table(
+    corpus="hume-vb",
+    selection="last",
+    seeds=(1, 2, 3),
+    rows=ROWS,
+    train=None,
+    facts=None,
+    about=None,
+):
+    numbers = dict.fromkeys(MEASURED, 0.5) | (facts or {})
     statistics = {row.name: numbers | {"ccc": 0.5 + 0.1 * i} for i, row in enumerate(rows)}
     settings = Statistics(resamples=10_000, level=0.95, seed=0, selection=selection)
     about = {"name": corpus, "targets": list("abcdefghij"), **(about or {})}
-    return build("mine", rows, list(seeds), settings, statistics, about, read_paper())
+    block = paper_train(**(train or {}))
+    return build("mine", rows, list(seeds), settings, statistics, about, block, read_paper())
 
 
 def test_keys_that_other_commands_read():
@@ -78,24 +88,24 @@ def test_caption_with_one_seed_has_no_standard_deviation():
 
 
 @pytest.mark.parametrize(
-    ("facts", "sentence"),
+    ("train", "sentence"),
     [
-        ({"width": 0.25}, "Trained with width 0.25; the paper has width 1."),
-        ({"epochs": 8}, "Trained with epochs 8; the paper has epochs 60."),
+        ({"width": 0.25}, "Trained with width 0.25 (paper: 1)."),
+        ({"epochs": 8, "batch": 16}, "Trained with epochs 8 (paper: 60), batch 16 (paper: 128)."),
         (
-            {"width": 0.25, "epochs": 8},
-            "Trained with width 0.25, epochs 8; the paper has width 1, epochs 60.",
+            {"spec_augment": paper_train()["spec_augment"] | {"frames": 32}},
+            "Trained with spec_augment.frames 32 (paper: 64).",
         ),
     ],
 )
-def test_caption_names_what_differs_from_the_paper(facts, sentence):
-    assert sentence in caption(table(facts=facts))
+def test_caption_names_what_differs_from_the_paper(train, sentence):
+    assert sentence in caption(table(train=train))
 
 
 def test_missing_statistics_are_named():
     settings = Statistics(resamples=10, level=0.95, seed=0, selection="last")
     about = {"name": "hume-vb", "targets": ["awe"]}
     with pytest.raises(RunError, match="no row 'resnet18'; run `dvc repro statistics`"):
-        build("mine", ROWS, [1], settings, {}, about, read_paper())
+        build("mine", ROWS, [1], settings, {}, about, paper_train(), read_paper())
     with pytest.raises(RunError, match="no 'params' of row 'resnet18'"):
-        build("mine", ROWS, [1], settings, {"resnet18": {}}, about, read_paper())
+        build("mine", ROWS, [1], settings, {"resnet18": {}}, about, paper_train(), read_paper())

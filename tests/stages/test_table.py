@@ -80,9 +80,10 @@ def test_first_line_names_a_corpus_that_is_not_the_papers(tree, capsys):
     assert "Not the paper's data" not in written("md")
 
 
-def test_width_and_epochs_of_the_cells_reach_the_caption(tree):
+def test_settings_that_differ_from_the_paper_reach_the_caption(tree):
+    write_params(PAPER, [1, 2], train={"width": 0.5, "epochs": 3})
     table.main()
-    assert "Trained with width 0.5, epochs 3; the paper has width 1, epochs 60." in written("md")
+    assert "Trained with epochs 3 (paper: 60), width 0.5 (paper: 1)." in written("md")
 
 
 def test_missing_inputs_are_named(tree):
