@@ -10,7 +10,6 @@ import pandas as pd
 from harness.config.strict import PARAMS, block, parse, profile, section
 from harness.config.training import Row, Train
 from harness.errors import ParamsError
-from harness.learning.data import INDEX
 from harness.learning.record import environment
 from harness.learning.training import Cell, check, train_cell, write_predictions
 from harness.learning.twins import parameters
@@ -33,22 +32,20 @@ def main() -> None:
     origin = {"corpus": dict(section("corpus")), "features": dict(section("features"))}
     checkpoint = Path("scratch") / profile() / f"{name}.ckpt"
     started = time.time()
-    state = train_cell(Cell(name, row, train, chosen.seed, features, origin), checkpoint)
+    state, dev = train_cell(Cell(name, row, train, chosen.seed, features, origin), checkpoint)
 
     out.mkdir(parents=True, exist_ok=True)
-    dev = pd.read_csv(features / "dev.csv", dtype={"clip": str})
-    targets = [c for c in dev.columns if c not in INDEX]
     for selection, values in (("last", state.last), ("best", state.best)):
         path = out / f"predictions-{selection}.csv"
-        write_predictions(path, dev["clip"].tolist(), targets, values)
+        write_predictions(path, dev.clips, dev.targets, values)
     pd.DataFrame(state.history).to_csv(out / "history.csv", index=False, float_format="%.6g")
-    bands, last = origin["features"]["bands"], state.history[-1]
+    bands, last = dev.levels.shape[1], state.history[-1]
     full = train.model_copy(update={"width": 1.0})
     metrics = {
         "row": chosen.row,
         "seed": chosen.seed,
-        "params": parameters(row, full, bands, len(targets)),
-        "params_trained": parameters(row, train, bands, len(targets)),
+        "params": parameters(row, full, bands, len(dev.targets)),
+        "params_trained": parameters(row, train, bands, len(dev.targets)),
         "width": train.width,
         "epochs": train.epochs,
         "last": {"epoch": state.epoch, "ccc": last["dev_ccc"]},

@@ -21,7 +21,9 @@ class Packed:
     def __init__(self, folder: Path, split: str, device: torch.device) -> None:
         try:
             levels = np.load(folder / f"{split}.npy", mmap_mode="c")
-            index = pd.read_csv(folder / f"{split}.csv", dtype=dict.fromkeys(INDEX[:3], str))
+            index = pd.read_csv(
+                folder / f"{split}.csv", dtype=dict.fromkeys(INDEX[:3], str), keep_default_na=False
+            )
         except FileNotFoundError as error:
             raise FeaturesError(f"{error.filename} is missing; run `dvc repro features`") from None
         if len(levels) != index["frames"].sum():

@@ -5,6 +5,7 @@ import json
 import os
 import time
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +74,16 @@ class Cell:
     features: Path
     origin: dict[str, Any]  # the corpus and features blocks: a checkpoint of others is not resumed
 
+    @cached_property
     def key(self) -> str:
-        """Digest of parameters, index and code: a checkpoint is resumed only under the same key."""
+        """Digest of parameters, features, code: a checkpoint is resumed only under the same key."""
         parts = [self.name, self.row.model_dump(), self.train.model_dump(), self.seed, self.origin]
-        digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
-        for file in [
-            *sorted(self.features.glob("*.csv")),
-            *sorted(Path(__file__).parent.glob("*.py")),
-        ]:
-            digest.update(file.read_bytes())
+        digest = hashlib.sha256(json.dumps([*parts, torch.__version__], default=str).encode())
+        code = Path(__file__).parent
+        scoring = code.parent / "evaluation" / "ccc.py"
+        for file in [*sorted(self.features.iterdir()), *sorted(code.glob("*.py")), scoring]:
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
         return digest.hexdigest()
 
 
@@ -102,11 +104,12 @@ def fabric_for(train: Train) -> Fabric:
     return Fabric(accelerator="auto", devices=1, precision=precision)
 
 
-def train_cell(cell: Cell, checkpoint: Path) -> State:
+def train_cell(cell: Cell, checkpoint: Path) -> tuple[State, Packed]:
     """Train, evaluating on dev after every epoch; goes on from `checkpoint` if it is this cell's.
 
-    The same cell gives the same bytes on the same CPU, killed and resumed or not. Raises
-    RunError when a loss is no longer finite, FeaturesError when the features do not fit.
+    Returns the state after the last epoch and the dev split. The same cell gives the same bytes on
+    the same CPU, killed and resumed or not. Raises RunError when a loss or a prediction is no
+    longer finite, FeaturesError when the features do not fit.
     """
     fabric, train = fabric_for(cell.train), cell.train
     data = {split: Packed(cell.features, split, fabric.device) for split in ("train", "dev")}
@@ -132,6 +135,7 @@ def train_cell(cell: Cell, checkpoint: Path) -> State:
             started = time.perf_counter()
             row = _epoch(fabric, cell, state.epoch, data["train"], model, optimizer)
             state.last = predict(objective.twins, data["dev"], train)
+            _check_finite(cell, state.epoch, state.last)
             row["dev_ccc"] = float(ccc(data["dev"].labels.cpu().numpy(), state.last).mean())
             state.seconds.append(time.perf_counter() - started)
             state.epoch += 1
@@ -145,7 +149,7 @@ def train_cell(cell: Cell, checkpoint: Path) -> State:
             if state.epoch < train.epochs:
                 _save(fabric, cell, checkpoint, model, optimizer, state)
             line.show(state.history[-1])
-    return state
+    return state, data["dev"]
 
 
 def _epoch(
@@ -167,16 +171,20 @@ def _epoch(
         optimizer.zero_grad()
         total = total + losses
     means = (total / len(clips)).tolist()
-    if not np.isfinite(means).all():
-        raise RunError(
-            f"{cell.name}: a loss is no longer finite in epoch {epoch + 1} ({means}); lower "
-            "train.learning_rate or look at the row's weighting"
-        )
+    _check_finite(cell, epoch, means)
     names = LOSSES[: len(means)]
     weights = model.module.weighting.weights().tolist()
     return {f"loss_{n}": v for n, v in zip(names, means, strict=True)} | {
         f"weight_{n}": v for n, v in zip(names, weights, strict=True)
     }
+
+
+def _check_finite(cell: Cell, epoch: int, values: Any) -> None:
+    if not np.isfinite(values).all():
+        raise RunError(
+            f"{cell.name}: losses or predictions are no longer finite in epoch {epoch + 1}; lower "
+            "train.learning_rate or look at the row's weighting"
+        )
 
 
 @torch.inference_mode()
@@ -193,7 +201,7 @@ def _save(fabric: Fabric, cell: Cell, path: Path, model: Any, optimizer: Any, st
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_suffix(".part")
     fabric.save(
-        whole, {"model": model, "optimizer": optimizer, "key": cell.key(), "state": asdict(state)}
+        whole, {"model": model, "optimizer": optimizer, "key": cell.key, "state": asdict(state)}
     )
     whole.replace(path)  # a kill while writing leaves the checkpoint of the epoch before
 
@@ -205,7 +213,7 @@ def _resume(fabric: Fabric, cell: Cell, path: Path, model: Any, optimizer: Any) 
         saved = fabric.load(path, weights_only=False)
     except Exception:  # a damaged checkpoint costs the epochs it held, not the run
         return State()
-    if saved.get("key") != cell.key():
+    if saved.get("key") != cell.key:
         return State()
     model.load_state_dict(saved["model"])
     optimizer.load_state_dict(saved["optimizer"])

@@ -77,5 +77,7 @@ def build(block: dict[str, Any], losses: int) -> Weighting:
 
 
 def _one_each(key: str, values: list[float], losses: int) -> None:
+    if not isinstance(values, list) or not all(isinstance(v, int | float) for v in values):
+        raise ParamsError(f"weighting.{key} = {values!r} is not a list of numbers")
     if len(values) != losses:
         raise ParamsError(f"weighting.{key} has {len(values)} numbers for {losses} losses")

@@ -1,0 +1,162 @@
+"""harness.learning.losses: against audmetric, lightly and the formulas written out."""
+
+import audmetric
+import numpy as np
+import pytest
+import torch
+from lightly.loss.barlow_twins_loss import BarlowTwinsLoss
+
+from harness.learning.losses import barlow_twins, ccc_loss
+
+REDUNDANCY = 1e-3
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("clips", "targets"), [(2, 1), (16, 10), (128, 10)])
+def test_ccc_loss_is_one_minus_the_mean_ccc_of_the_targets(clips, targets):
+    labels = torch.rand(clips, targets, generator=torch.Generator().manual_seed(1))
+    scales = torch.linspace(0.1, 2, targets)
+    predictions = 0.6 * labels * scales + 0.1 * normal(clips, targets) - 0.2
+    each = [
+        audmetric.concordance_cc(labels[:, i].numpy(), predictions[:, i].numpy())
+        for i in range(targets)
+    ]
+    assert len({round(value, 3) for value in each}) == targets
+    expected = 1 - np.mean(each)
+    assert ccc_loss(predictions, labels).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_ccc_loss_is_0_for_perfect_and_2_for_reversed_predictions():
+    labels = torch.rand(32, 10, generator=torch.Generator().manual_seed(2))
+    assert ccc_loss(labels, labels).item() == pytest.approx(0, abs=1e-5)
+    reversed_ = 2 * labels.mean(dim=0) - labels
+    assert ccc_loss(reversed_, labels).item() == pytest.approx(2, abs=1e-5)
+
+
+def test_constant_predictions_cost_1_and_still_have_a_finite_gradient():
+    labels = torch.rand(8, 3, generator=torch.Generator().manual_seed(3))
+    labels[:, 0] = 0.5
+    predictions = torch.full((8, 3), 0.5, requires_grad=True)
+    loss = ccc_loss(predictions, labels)
+    loss.backward()
+    assert loss.item() == 1
+    assert predictions.grad.isfinite().all()
+
+
+def test_ccc_loss_has_the_gradient_of_its_value():
+    labels = torch.rand(8, 3, generator=torch.Generator().manual_seed(4))
+    predictions = normal(8, 3).requires_grad_()
+    ccc_loss(predictions, labels).backward()
+    expected = torch.empty(8, 3)
+    for clip in range(8):
+        for target in range(3):
+            step = torch.zeros(8, 3)
+            step[clip, target] = 1e-2
+            ahead, behind = (ccc_loss(predictions.detach() + s, labels) for s in (step, -step))
+            expected[clip, target] = (ahead - behind) / 2e-2
+    torch.testing.assert_close(predictions.grad, expected, rtol=1e-2, atol=1e-4)
+
+
+def batches():
+    shared = normal(32, 24, seed=5)
+    yield "independent", normal(32, 24, seed=6), normal(32, 24, seed=7)
+    yield "views of one clip", shared + 0.3 * normal(32, 24, seed=8), shared
+    mixing = normal(24, 24, seed=9)
+    yield "correlated dimensions", shared @ mixing, (shared + 0.1 * normal(32, 24)) @ mixing
+    yield "fewer dimensions than clips", normal(64, 5, seed=10) * 7 + 30, normal(64, 5, seed=11)
+    yield "more dimensions than clips", normal(8, 100, seed=12), normal(8, 100, seed=13) * 0.01
+    yield "nearly dead dimensions", shared * torch.logspace(-6, 2, 24), shared + 5
+
+
+BATCHES = {name: (a, b) for name, a, b in batches()}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_barlow_twins_is_lightlys_in_value_and_gradient(name):
+    found, expected = ([x.clone().requires_grad_() for x in BATCHES[name]] for _ in range(2))
+    ours = barlow_twins(*found, REDUNDANCY)
+    theirs = BarlowTwinsLoss(lambda_param=REDUNDANCY)(*expected)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    ours.backward()
+    theirs.backward()
+    for a, b in zip(found, expected, strict=True):
+        largest = b.grad.abs().max().item()
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=2e-4 * largest)
+
+
+def naive(a, b, redundancy):
+    """Eq. 2, entry by entry, in float64; on the diagonal and off it."""
+    a, b = (np.asarray(x, dtype=np.float64) for x in (a, b))
+    a, b = ((x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5) for x in (a, b))
+    on = off = 0.0
+    for i in range(a.shape[1]):
+        for j in range(b.shape[1]):
+            c = sum(a[n, i] * b[n, j] for n in range(len(a))) / len(a)
+            if i == j:
+                on += (1 - c) ** 2
+            else:
+                off += redundancy * c**2
+    return on, off
+
+
+@pytest.mark.parametrize(("clips", "size"), [(6, 9), (20, 4), (2, 2)])
+@pytest.mark.parametrize("redundancy", [0.0, 1e-3, 1.0])
+def test_barlow_twins_is_equation_2_entry_by_entry(clips, size, redundancy):
+    a, b = normal(clips, size, seed=14), normal(clips, size, seed=15) + 2
+    expected = sum(naive(a, b, redundancy))
+    assert barlow_twins(a, b, redundancy).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_loss_is_invariant_to_scale_and_shift_of_a_dimension():
+    a, b = normal(32, 24, seed=16), normal(32, 24, seed=17)
+    scale, shift = torch.linspace(0.5, 30, 24), torch.linspace(-9, 9, 24)
+    plain = barlow_twins(a, b, REDUNDANCY)
+    torch.testing.assert_close(
+        barlow_twins(a * scale + shift, b, REDUNDANCY), plain, rtol=1e-4, atol=0
+    )
+    torch.testing.assert_close(
+        barlow_twins(a, b * scale - shift, REDUNDANCY), plain, rtol=1e-4, atol=0
+    )
+    same = barlow_twins(a, a, REDUNDANCY)
+    assert barlow_twins(-a, a, REDUNDANCY) > same + 90  # a sign is no scale: 24 (1 + 1)² more
+
+
+def test_identical_views_leave_only_redundancy():
+    a = normal(64, 48, seed=18)
+    assert barlow_twins(a, a, 0.0).item() == pytest.approx(0, abs=1e-6)
+    _, off = naive(a, a, REDUNDANCY)
+    assert barlow_twins(a, a, REDUNDANCY).item() == pytest.approx(off, rel=1e-3)
+
+
+def test_embeddings_wider_than_the_batch_cannot_reach_zero():
+    """rank C ≤ 127 at (128, 2048): λ (2048² / 127 - 2048) = 30.98 for identical views, and no
+    diagonal below 1 gets under 30.5 (λ = 0.001)."""
+    for a, b in [
+        (normal(128, 2048, seed=19), normal(128, 2048, seed=20)),
+        (normal(128, 2048, seed=19), normal(128, 2048, seed=19)),
+    ]:
+        assert barlow_twins(a, b, REDUNDANCY).item() >= 30.5
+    orthogonal = torch.ones(1, 1)
+    for _ in range(7):
+        orthogonal = torch.kron(orthogonal, torch.tensor([[1.0, 1.0], [1.0, -1.0]]))
+    flattest = orthogonal[:, 1:].repeat(1, 17)[:, :2048]  # 127 directions, each 16 or 17 times
+    assert barlow_twins(flattest, flattest, REDUNDANCY).item() == pytest.approx(30.992, abs=0.02)
+    assert barlow_twins(flattest, flattest, 0.0).item() == pytest.approx(0, abs=0.01)
+
+
+def test_losses_are_float32_whatever_comes_in():
+    a, b = normal(16, 8, seed=21).bfloat16(), normal(16, 8, seed=22).bfloat16()
+    assert ccc_loss(a, b).dtype == barlow_twins(a, b, REDUNDANCY).dtype == torch.float32
+    assert ccc_loss(a, b) == ccc_loss(a.float(), b.float())
+    assert barlow_twins(a, b, REDUNDANCY) == barlow_twins(a.float(), b.float(), REDUNDANCY)

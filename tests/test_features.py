@@ -1,0 +1,297 @@
+"""harness.features: the group's log-mel, packed whole, or one error that names the file."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+from torchlibrosa.stft import LogmelFilterBank, Spectrogram
+
+from harness.config.features import Features
+from harness.corpora.clips import Corpus, read
+from harness.errors import FeaturesError
+from harness.features import LogMel, extract, waveform
+
+REPOSITORY = Path(__file__).parents[1]
+PARAMS = Features(sample_rate=16000, window=512, hop=160, bands=64, low=50, high=8000)
+TARGETS = ["Awe", "Fear"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def sine(frequency, rate, seconds=1.0, level=0.5):
+    return level * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)
+
+
+def burst(samples=12345):
+    """A decaying harmonic sound over breath noise, [samples] float32."""
+    time = np.arange(samples) / 16000
+    harmonics = sum(np.sin(2 * np.pi * 210 * k * time) / k for k in range(1, 30))
+    noise = np.random.default_rng(1).normal(0, 0.02, samples)
+    return (0.1 * harmonics * np.exp(-3 * time) + noise).astype(np.float32)
+
+
+SOUNDS = {
+    "noise": np.random.default_rng(0).normal(0, 0.1, 12345).astype(np.float32),
+    "faint noise": np.random.default_rng(0).normal(0, 1e-4, 12000).astype(np.float32),
+    "burst": burst(),
+    "silence": np.zeros(1600, np.float32),
+}
+
+
+def log_mel(samples):
+    return LogMel(PARAMS)(torch.from_numpy(np.asarray(samples, np.float32))).numpy()
+
+
+@pytest.mark.parametrize("sound", SOUNDS)
+def test_log_mel_is_that_of_torchlibrosa(sound):
+    spectrogram = Spectrogram(n_fft=512, win_length=512, hop_length=160)
+    filters = LogmelFilterBank(
+        sr=16000, n_fft=512, n_mels=64, fmin=50, fmax=8000, ref=1.0, amin=1e-10, top_db=None
+    )
+    with torch.no_grad():
+        theirs = filters(spectrogram(torch.from_numpy(SOUNDS[sound])[None]))[0, 0].numpy()
+    np.testing.assert_allclose(log_mel(SOUNDS[sound]), theirs, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("sound", SOUNDS)
+def test_log_mel_is_that_of_librosa(sound):
+    power = librosa.feature.melspectrogram(
+        y=SOUNDS[sound].astype(np.float64),
+        sr=16000,
+        n_fft=512,
+        hop_length=160,
+        n_mels=64,
+        fmin=50,
+        fmax=8000,
+        htk=False,
+        norm="slaney",
+        pad_mode="reflect",
+    )
+    theirs = librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None).T
+    np.testing.assert_allclose(log_mel(SOUNDS[sound]), theirs, rtol=0, atol=1e-4)
+
+
+def test_silence_is_at_the_floor_of_minus_100_db():
+    assert (log_mel(np.zeros(1600)) == -100).all()
+
+
+@pytest.mark.parametrize("samples", [257, 319, 320, 321, 1599, 1600])
+def test_there_is_a_frame_every_hop_and_one_more(samples):
+    assert log_mel(burst(samples)).shape == (samples // 160 + 1, 64)
+
+
+def write(path, samples, rate=16000, subtype="FLOAT"):
+    soundfile.write(path, samples, rate, subtype=subtype)
+    return path
+
+
+def test_channels_are_averaged_before_the_log_mel(tmp_path):
+    left, right = burst(4000), SOUNDS["noise"][:4000]
+    path = write(tmp_path / "stereo.wav", np.stack([left, right], axis=1))
+    np.testing.assert_allclose(waveform(path, 16000), (left + right) / 2, rtol=0, atol=1e-7)
+    opposite = write(tmp_path / "opposite.wav", np.stack([left, -left], axis=1))
+    assert (waveform(opposite, 16000) == 0).all()
+
+
+def peak(samples, rate):
+    """Frequency of the strongest component in Hz."""
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return np.fft.rfftfreq(len(samples), 1 / rate)[spectrum.argmax()]
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
+def test_a_tone_keeps_its_frequency_level_and_length_when_resampled(tmp_path, rate):
+    path = write(tmp_path / "tone.wav", sine(1000, rate), rate)
+    resampled = waveform(path, 16000)
+    assert resampled.dtype == np.float32
+    assert abs(len(resampled) - 16000) <= 1
+    assert peak(resampled, 16000) == pytest.approx(1000, abs=1.1)
+    inner = resampled[2000:-2000]
+    assert np.sqrt(2 * np.mean(inner**2)) == pytest.approx(0.5, rel=1e-3)
+
+
+def test_what_lies_above_half_the_new_rate_does_not_alias(tmp_path):
+    path = write(tmp_path / "high.wav", sine(12000, 48000), 48000)
+    inner = waveform(path, 16000)[2000:-2000]  # 12 kHz would fold to 4 kHz
+    assert 20 * np.log10(np.abs(inner).max() / 0.5) < -90
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Seven clips of both splits out of order, one stereo, one at 48 kHz; the last is for test."""
+    root = tmp_path / "audio"
+    root.mkdir()
+    lengths = [4000, 1600, 9000, 300, 12345, 2500, 2000]
+    rng = np.random.default_rng(2)
+    for number, samples in enumerate(lengths):
+        sound = rng.normal(0, 0.1, samples)
+        if number == 2:
+            sound = np.stack([sound, rng.normal(0, 0.1, samples)], axis=1)
+        write(root / f"{number:05d}.wav", sound, 48000 if number == 4 else 16000, "PCM_16")
+    table = pd.DataFrame(
+        {
+            "clip": [f"{number:05d}" for number in range(7)],
+            "path": [f"{number:05d}.wav" for number in range(7)],
+            "split": ["train", "dev", "train", "dev", "train", "dev", "test"],
+            "speaker": ["a", "007", "b", "007", "a", "c", ""],
+            "country": ["", "China", "", "China", "", "NA", ""],
+            **{target: rng.random(7) for target in TARGETS},
+        }
+    )
+    table.loc[6, TARGETS] = np.nan
+    Corpus("small", root, TARGETS, table).write(tmp_path / "data" / "small")
+    return tmp_path
+
+
+def packed(corpus, folder):
+    clips, about = read(corpus / "data" / "small")
+    extract(clips, Path(about["root"]), about["targets"], PARAMS, folder)
+    return clips
+
+
+def test_slices_of_the_packed_array_are_the_clips_log_mels(corpus):
+    clips = packed(corpus, corpus / "features").set_index("clip")
+    for split in ("train", "dev"):
+        levels = np.load(corpus / "features" / f"{split}.npy")
+        index = pd.read_csv(corpus / "features" / f"{split}.csv", dtype={"clip": str})
+        assert levels.dtype == np.float16
+        assert index["frames"].sum() == len(levels)
+        for clip in index.itertuples():
+            samples = waveform(corpus / "audio" / clips.loc[clip.clip, "path"], 16000)
+            assert clip.frames == len(samples) // 160 + 1
+            own = levels[clip.start : clip.start + clip.frames]
+            np.testing.assert_array_equal(own, log_mel(samples).astype(np.float16))
+
+
+def test_the_index_keeps_the_clip_tables_order_ids_and_labels(corpus):
+    clips = packed(corpus, corpus / "features")
+    assert {file.name for file in (corpus / "features").iterdir()} == {
+        f"{split}.{kind}" for split in ("train", "dev") for kind in ("npy", "csv")
+    }
+    for split in ("train", "dev"):
+        index = pd.read_csv(
+            corpus / "features" / f"{split}.csv",
+            dtype=dict.fromkeys(["clip", "speaker", "country"], str),
+            keep_default_na=False,
+        )
+        assert list(index) == ["clip", "speaker", "country", "start", "frames", *TARGETS]
+        expected = clips[clips["split"] == split].reset_index(drop=True)
+        pd.testing.assert_frame_equal(
+            index.drop(columns=["start", "frames"]),
+            expected[["clip", "speaker", "country", *TARGETS]],
+            check_exact=True,
+        )
+
+
+def test_more_clips_than_a_block_stay_in_order(corpus, monkeypatch):
+    packed(corpus, corpus / "whole")
+    monkeypatch.setattr("harness.features.BLOCK", 2)
+    packed(corpus, corpus / "blocks")
+    assert contents(corpus / "whole") == contents(corpus / "blocks")
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_second_run_writes_the_same_bytes(corpus):
+    packed(corpus, corpus / "one")
+    packed(corpus, corpus / "two")
+    assert contents(corpus / "one") == contents(corpus / "two")
+
+
+def unreadable(path):
+    path.write_bytes(b"these are not samples")
+
+
+def without_samples(path):
+    write(path, np.zeros(0))
+
+
+def with_nan(path):
+    write(path, np.array([0.1] * 500 + [np.nan] + [0.1] * 500))
+
+
+def with_infinity(path):
+    write(path, np.array([0.1] * 500 + [np.inf]))
+
+
+def too_short(path):
+    write(path, np.full(256, 0.1))
+
+
+def missing(path):
+    path.unlink()
+
+
+DAMAGE = {
+    unreadable: "is not readable audio",
+    without_samples: "holds no samples",
+    with_nan: "holds NaN or infinite samples",
+    with_infinity: "holds NaN or infinite samples",
+    too_short: "is shorter than half a window",
+    missing: "run `dvc repro -f download`",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+def test_a_bad_clip_is_one_error_that_names_it(corpus, damage):
+    path = corpus / "audio" / "00002.wav"
+    damage(path)
+    clips, about = read(corpus / "data" / "small")
+    if path.exists():  # so that the change itself is not what is found
+        damaged = clips["clip"] == "00002"
+        clips.loc[damaged, "sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(FeaturesError) as caught:
+        extract(clips, Path(about["root"]), TARGETS, PARAMS, corpus / "features")
+    assert "00002.wav" in str(caught.value)
+    assert DAMAGE[damage] in str(caught.value)
+    assert not list((corpus / "features").glob("*.part"))
+
+
+def test_257_samples_are_enough_for_a_window(corpus):
+    write(corpus / "audio" / "00002.wav", np.full(257, 0.1))
+    clips, about = read(corpus / "data" / "small")
+    clips["sha256"] = ""
+    extract(clips, Path(about["root"]), TARGETS, PARAMS, corpus / "features")
+    index = pd.read_csv(corpus / "features" / "train.csv")
+    assert index["frames"].tolist() == [26, 2, 12345 // 480 + 1]
+
+
+def test_a_changed_file_ends_the_stage_and_the_earlier_features_stay(corpus):
+    (corpus / "params.yaml").write_text(
+        "profile: small\n"
+        "features: {sample_rate: 16000, window: 512, hop: 160, bands: 64, low: 50, high: 8000}\n"
+    )
+    earlier = corpus / "features" / "small"
+    earlier.mkdir(parents=True)
+    (earlier / "dev.csv").write_text("earlier")
+    write(corpus / "audio" / "00002.wav", burst(3000))
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.features"],
+        cwd=corpus,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert "00002.wav changed since the download" in done.stderr
+    assert [file.name for file in (corpus / "features").iterdir()] == ["small"]
+    assert contents(earlier) == {"dev.csv": b"earlier"}
