@@ -42,9 +42,11 @@ MODULES = {
 
 @pytest.fixture(scope="module")
 def imported():
-    """Stage → {module: its file} of everything that `import stages.<stage>` loads."""
+    """Stage → {module: its file} of all that `import stages.<stage>` loads, or its main would."""
     script = (
-        "import importlib, json, sys; importlib.import_module(sys.argv[1]); "
+        "import ast, importlib, inspect, json, sys; m = importlib.import_module(sys.argv[1]); "
+        "late = [n.module for n in ast.walk(ast.parse(inspect.getsource(m))) "
+        "if isinstance(n, ast.ImportFrom)]; [importlib.import_module(n) for n in late]; "
         "print(json.dumps({n: getattr(m, '__file__', None) for n, m in sys.modules.items()}))"
     )
 

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from multiprocessing import parent_process
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -21,7 +22,7 @@ class Line:
             MofNCompleteColumn(),
             TextColumn("{task.fields[text]}"),
             TimeRemainingColumn(),
-            disable=not sys.stdout.isatty(),
+            disable=not sys.stdout.isatty() or parent_process() is not None,  # lines would mix
         )
         self.task = self.bar.add_task(name, total=epochs, completed=done, text="")
 

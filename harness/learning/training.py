@@ -1,11 +1,9 @@
 """One cell of the table: a row trained with one seed, from packed features to dev predictions."""
 
-import hashlib
 import json
 import os
 import time
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,17 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from harness.config.strict import PARAMS, parse, section
 from harness.config.training import Row, Train
 from harness.errors import ParamsError, RunError
 from harness.evaluation.ccc import ccc
 from harness.learning import weighting
+from harness.learning.cell import Cell
 from harness.learning.data import Packed, batches
 from harness.learning.progress import Line
-from harness.learning.twins import LOSSES, Twins
+from harness.learning.record import environment
+from harness.learning.twins import LOSSES, Twins, parameters
+from harness.stage import replacing
 
 EVALUATION_BATCH = 64  # fixed: a score must not depend on the training batch
 
@@ -42,12 +44,12 @@ class Objective(torch.nn.Module):
 
 
 def check(row: Row, train: Train, where: str) -> None:
-    """Raise ParamsError, starting with `where`, when the row names what does not exist or fit."""
+    """Raise ParamsError, naming `where`, when the row names what does not exist or fit."""
     try:
         with torch.device("meta"):
             Objective(row, train, bands=1, targets=1)
     except ParamsError as error:
-        raise ParamsError(f"params.yaml: {where}: {error}") from None
+        raise ParamsError(f"{PARAMS}: {where}: {error}") from None
 
 
 @dataclass
@@ -61,30 +63,6 @@ class State:
     best_ccc: float = -np.inf
     best: np.ndarray | None = None
     last: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Everything that a cell's result depends on."""
-
-    name: str
-    row: Row
-    train: Train
-    seed: int
-    features: Path
-    origin: dict[str, Any]  # the corpus and features blocks: a checkpoint of others is not resumed
-
-    @cached_property
-    def key(self) -> str:
-        """Digest of parameters, features, code: a checkpoint is resumed only under the same key."""
-        parts = [self.name, self.row.model_dump(), self.train.model_dump(), self.seed, self.origin]
-        digest = hashlib.sha256(json.dumps([*parts, torch.__version__], default=str).encode())
-        code = Path(__file__).parent
-        scoring = code.parent / "evaluation" / "ccc.py"
-        for file in [*sorted(self.features.iterdir()), *sorted(code.glob("*.py")), scoring]:
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-        return digest.hexdigest()
 
 
 def fabric_for(train: Train) -> Fabric:
@@ -104,8 +82,8 @@ def fabric_for(train: Train) -> Fabric:
     return Fabric(accelerator="auto", devices=1, precision=precision)
 
 
-def train_cell(cell: Cell, checkpoint: Path) -> tuple[State, Packed]:
-    """Train, evaluating on dev after every epoch; goes on from `checkpoint` if it is this cell's.
+def train_cell(cell: Cell) -> tuple[State, Packed]:
+    """Train, evaluating on dev after every epoch; goes on from the checkpoint if it is this cell's.
 
     Returns the state after the last epoch and the dev split. The same cell gives the same bytes on
     the same CPU, killed and resumed or not. Raises RunError when a loss or a prediction is no
@@ -129,7 +107,7 @@ def train_cell(cell: Cell, checkpoint: Path) -> tuple[State, Packed]:
         fused=True,
     )
     model, optimizer = fabric.setup(objective, optimizer)
-    state = _resume(fabric, cell, checkpoint, model, optimizer)
+    state = _resume(fabric, cell, model, optimizer)
     with Line(cell.name, train.epochs, state.epoch) as line:
         while state.epoch < train.epochs:
             started = time.perf_counter()
@@ -141,13 +119,10 @@ def train_cell(cell: Cell, checkpoint: Path) -> tuple[State, Packed]:
             state.epoch += 1
             state.history.append({"epoch": state.epoch, **row})
             if row["dev_ccc"] > state.best_ccc:
-                state.best_epoch, state.best_ccc, state.best = (
-                    state.epoch,
-                    row["dev_ccc"],
-                    state.last,
-                )
+                state.best_epoch, state.best_ccc = state.epoch, row["dev_ccc"]
+                state.best = state.last
             if state.epoch < train.epochs:
-                _save(fabric, cell, checkpoint, model, optimizer, state)
+                _save(fabric, cell, model, optimizer, state)
             line.show(state.history[-1])
     return state, data["dev"]
 
@@ -197,20 +172,20 @@ def predict(twins: Twins, data: Packed, train: Train) -> np.ndarray:
     return torch.cat(scores).cpu().numpy()
 
 
-def _save(fabric: Fabric, cell: Cell, path: Path, model: Any, optimizer: Any, state: State) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole = path.with_suffix(".part")
+def _save(fabric: Fabric, cell: Cell, model: Any, optimizer: Any, state: State) -> None:
+    cell.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    whole = cell.checkpoint.with_suffix(".part")
     fabric.save(
         whole, {"model": model, "optimizer": optimizer, "key": cell.key, "state": asdict(state)}
     )
-    whole.replace(path)  # a kill while writing leaves the checkpoint of the epoch before
+    whole.replace(cell.checkpoint)  # a kill while writing leaves the checkpoint of the epoch before
 
 
-def _resume(fabric: Fabric, cell: Cell, path: Path, model: Any, optimizer: Any) -> State:
-    if not path.is_file():
+def _resume(fabric: Fabric, cell: Cell, model: Any, optimizer: Any) -> State:
+    if not cell.checkpoint.is_file():
         return State()
     try:
-        saved = fabric.load(path, weights_only=False)
+        saved = fabric.load(cell.checkpoint, weights_only=False)
     except Exception:  # a damaged checkpoint costs the epochs it held, not the run
         return State()
     if saved.get("key") != cell.key:
@@ -220,6 +195,36 @@ def _resume(fabric: Fabric, cell: Cell, path: Path, model: Any, optimizer: Any) 
     return State(**saved["state"])
 
 
+def finish_cell(cell: Cell) -> None:
+    """Train; leave predictions, history, metrics and record in `cell.finished`, all or nothing.
+
+    First every row of params.yaml is checked: a fault in the last ends the first cell.
+    """
+    for name, node in section("rows").items():
+        check(parse(Row, node, f"rows.{name}"), cell.train, f"rows.{name}")
+    started = time.perf_counter()
+    state, dev = train_cell(cell)
+    with replacing(cell.finished) as folder:
+        for selection, values in (("last", state.last), ("best", state.best)):
+            path = folder / f"predictions-{selection}.csv"
+            write_predictions(path, dev.clips, dev.targets, values)
+        history = pd.DataFrame(state.history)
+        history.to_csv(folder / "history.csv", index=False, float_format="%.6g")
+        _write(folder / "metrics.json", _metrics(cell, state, dev))
+        record = {
+            "key": cell.key,
+            "row": cell.row.model_dump(),
+            "train": cell.train.model_dump(),
+            **cell.origin,
+            "seed": cell.seed,
+            "seconds": time.perf_counter() - started,
+            "epoch_seconds": state.seconds,
+            **environment(),
+        }
+        _write(folder / "record.json", record)
+    cell.checkpoint.unlink(missing_ok=True)
+
+
 def write_predictions(
     path: Path, clips: list[str], targets: list[str], values: np.ndarray | None
 ) -> None:
@@ -227,3 +232,22 @@ def write_predictions(
     table = pd.DataFrame(values, columns=targets)
     table.insert(0, "clip", clips)
     table.to_csv(path, index=False, float_format="%.9g")
+
+
+def _metrics(cell: Cell, state: State, dev: Packed) -> dict[str, Any]:
+    bands, targets = dev.levels.shape[1], len(dev.targets)
+    full = cell.train.model_copy(update={"width": 1.0})
+    return {
+        "row": cell.name.removesuffix(f"-{cell.seed}"),
+        "seed": cell.seed,
+        "params": parameters(cell.row, full, bands, targets),
+        "params_trained": parameters(cell.row, cell.train, bands, targets),
+        "width": cell.train.width,
+        "epochs": cell.train.epochs,
+        "last": {"epoch": state.epoch, "ccc": state.history[-1]["dev_ccc"]},
+        "best": {"epoch": state.best_epoch, "ccc": state.best_ccc},
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

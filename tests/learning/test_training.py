@@ -19,8 +19,9 @@ from harness.config.training import Row, SpecAugment, Train
 from harness.errors import ParamsError, RunError
 from harness.evaluation.ccc import ccc
 from harness.learning import training
+from harness.learning.cell import Cell
 from harness.learning.data import Packed
-from harness.learning.training import Cell, Objective, check, predict, write_predictions
+from harness.learning.training import Objective, check, predict, write_predictions
 from harness.learning.twins import Twins
 from stages import train as stage
 from tests.learning.packed import TARGETS, write_features, write_split
@@ -45,8 +46,16 @@ TRAIN = Train(
 )
 
 
+class CellAt(Cell):
+    """A cell whose `scratch` is the checkpoint itself."""
+
+    @property
+    def checkpoint(self):
+        return self.scratch
+
+
 def train_cell(cell, checkpoint):
-    return training.train_cell(cell, checkpoint)[0]
+    return training.train_cell(replace(cell, scratch=checkpoint))[0]
 
 
 FIXED = {"rule": "fixed", "weights": [1, 1, 0.001]}
@@ -79,7 +88,8 @@ def features(tmp_path_factory):
 
 
 def cell(features, row="rrtn-ruwl", seed=1, **changes):
-    return Cell(row, ROWS[row], TRAIN.model_copy(update=changes), seed, features, {"corpus": "a"})
+    train = TRAIN.model_copy(update=changes)
+    return CellAt(row, ROWS[row], train, seed, features, Path("unset"), {"corpus": "a"})
 
 
 def assert_same(one, other):
