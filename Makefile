@@ -5,6 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
+unexport PYTHONDONTWRITEBYTECODE  # else every process compiles its imports anew, torch's too
 
 .PHONY: setup repro test lint
 

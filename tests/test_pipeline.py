@@ -108,7 +108,7 @@ FLOORS = [
     {"errors", "stage", "config", "corpora", "paper"},
     {"features", "evaluation"},
     {"learning"},
-    {"stages"},
+    {"stages", "launch"},
 ]
 
 
