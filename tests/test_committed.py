@@ -37,9 +37,3 @@ def test_the_readme_shows_the_committed_table():
 def test_default_rows_learn_and_stay_under_the_ceiling():
     table = json.loads((ROOT / "results/synthetic/table2.json").read_text(encoding="utf-8"))
     assert all(0.2 < row["ccc"] < table["ceiling"] for row in table["rows"])
-
-
-def test_real_baselines_beat_the_ridge_floor():
-    # Ridge on 130 log-mel and prosody statistics, 100 speakers, 5-fold by speaker: mean CCC 0.157.
-    table = json.loads((ROOT / "results/emogator/table2.json").read_text(encoding="utf-8"))
-    assert all(row["ccc"] > 0.157 for row in table["rows"] if row["method"] == "vanilla")

@@ -1,0 +1,70 @@
+"""harness.launch: the cells that are missing, side by side, with the bytes of the train stage."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.launch import missing
+from tests.learning.packed import write_features
+from tests.learning.test_training import PARAMS
+
+REPOSITORY = Path(__file__).parents[1]
+ROW = "cnn10-rrtn-ruwl"
+TABLE = f"table: {{rows: [{ROW}], seeds: [1, 2]}}\n"
+
+
+def run(module, *arguments, folder):
+    command = [sys.executable, "-m", module, *arguments]
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    write_features(tmp_path / "features" / "toy")
+    params = PARAMS.replace("epochs: 20", "epochs: 2") + TABLE
+    (tmp_path / "params.yaml").write_text(params)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def files(folder):
+    return {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "record.json"}
+
+
+def test_launched_cells_are_taken_by_the_stage_and_are_the_ones_it_would_make(tree):
+    assert [cell.name for cell in missing()] == [f"{ROW}-1", f"{ROW}-2"]
+    assert run("harness.launch", "--jobs", "2", folder=tree).returncode == 0
+    assert missing() == []
+
+    taken = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
+    assert (taken.returncode, taken.stdout) == (0, "")  # nothing was trained
+    launched = files(tree / "runs" / "toy" / f"{ROW}-1")
+    assert missing() == []
+
+    (tree / "runs" / "toy" / f"{ROW}-1" / "record.json").write_text("{}")
+    assert [cell.name for cell in missing()] == [f"{ROW}-1"]
+    made = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
+    assert "epoch 2/2" in made.stdout
+    assert files(tree / "runs" / "toy" / f"{ROW}-1") == launched
+
+
+def test_a_change_that_touches_a_cell_makes_it_missing_again(tree):
+    assert run("harness.launch", folder=tree).returncode == 0
+    text = (tree / "params.yaml").read_text()
+    (tree / "params.yaml").write_text(text.replace("learning_rate: 0.001", "learning_rate: 0.002"))
+    assert len(missing()) == 2
+    (tree / "params.yaml").write_text(text.replace("seeds: [1, 2]", "seeds: [2, 1, 3]"))
+    assert [cell.seed for cell in missing()] == [3]
+
+
+def test_a_fault_in_a_worker_is_one_line(tree):
+    text = (tree / "params.yaml").read_text()
+    (tree / "params.yaml").write_text(text.replace("encoder: cnn10", "encoder: cnn11"))
+    done = run("harness.launch", folder=tree)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: params.yaml: rows.cnn10-rrtn-ruwl: no encoder 'cnn11'")
+    assert done.stderr.count("\n") == 1
