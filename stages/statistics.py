@@ -1,4 +1,4 @@
-"""moments.npz → statistics.json: Ĉ, gains, their intervals and p of every row of the table."""
+"""moments.npz → statistics.json: Ĉ, gains, intervals and p of every row; metrics.json: Ĉ alone."""
 
 import json
 from pathlib import Path
@@ -44,11 +44,16 @@ def main() -> None:
     numbers = row_numbers(moments, weights, baselines, settings.level)
     for place, row in enumerate(numbers):
         row.update({fact: collected[fact][place].item() for fact in FACTS})
-    rounded = [
-        {key: v if v is None else round(v, DECIMALS) for key, v in row.items()} for row in numbers
-    ]
-    text = json.dumps(dict(zip(names, rounded, strict=True)), indent=2)
-    source.with_name("statistics.json").write_text(text + "\n", encoding="utf-8")
+    rounded = {
+        name: {key: v if v is None else round(v, DECIMALS) for key, v in row.items()}
+        for name, row in zip(names, numbers, strict=True)
+    }
+    write(source.with_name("statistics.json"), rounded)
+    write(source.with_name("metrics.json"), {name: row["ccc"] for name, row in rounded.items()})
+
+
+def write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
