@@ -16,6 +16,8 @@ setup: .venv/ready
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: Python 3.11 or newer is needed; set PYTHON=…" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
+	@sed -n '/^pip==/,/[^\\]$$/p' requirements.lock > .venv/pip.lock
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r .venv/pip.lock
 	$(BIN)/pip install --quiet --no-deps --no-compile --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
