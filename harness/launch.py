@@ -7,9 +7,8 @@ all of them into scratch/, from where the train stage takes what fits: same cell
 import argparse
 import multiprocessing
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from pathlib import Path
 
-from harness.config.strict import block, profile
+from harness.config.strict import block
 from harness.config.table import Table
 from harness.learning.cell import Cell, read_cell
 from harness.stage import run
@@ -22,17 +21,19 @@ def train(cell: Cell) -> None:
     finish_cell(cell)
 
 
-def missing() -> list[Cell]:
-    """The cells of the table that lie neither in runs/ nor finished in scratch/."""
-    table, runs = block(Table, "table"), Path("runs") / profile()
-    cells = [read_cell(row, seed) for row in table.rows for seed in table.seeds]
-    return [c for c in cells if not c.made(runs / c.name) and not c.made(c.finished)]
+def missing(key: str) -> list[Cell]:
+    """The cells of a block, `table` or `sensitivity`, that are neither kept nor in scratch/."""
+    asked = block(Table, key)
+    cells = [read_cell(row, seed) for row in asked.rows for seed in asked.seeds]
+    return [c for c in cells if not c.made(c.taken) and not c.made(c.finished)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="cells at a time (default: 2)")
-    jobs, cells = parser.parse_args().jobs, missing()
+    parser.add_argument("--block", choices=["table", "sensitivity"], default="table")
+    asked = parser.parse_args()
+    jobs, cells = asked.jobs, missing(asked.block)
     if not cells:
         return
     context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork

@@ -9,12 +9,12 @@ from harness.config.table import read_table
 from harness.errors import RunError
 from harness.evaluation.cells import (
     FACTS,
-    SELECTIONS,
     history_table,
     read_cell,
     read_labels,
     scores_table,
     shared_fact,
+    shared_selections,
 )
 from harness.stage import run
 
@@ -38,7 +38,7 @@ def main() -> None:
     history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
     arrays = {
         selection: np.array([[cells[r, s].moments[selection] for s in seeds] for r in names])
-        for selection in SELECTIONS
+        for selection in shared_selections(cells)
     }
     speakers = np.unique(labels.speakers)
     facts = {fact: [shared_fact(fact, r, seeds, cells) for r in names] for fact in FACTS}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.config.readings import read_readings
 from harness.config.statistics import Statistics
 from harness.config.strict import block
 from harness.config.table import Row, global_baseline, local_baseline, read_table
@@ -38,7 +39,10 @@ def main() -> None:
         "local": [index(local_baseline(row, rows)) for row in rows],
         "global": [index(global_baseline(row, rows)) for row in rows],
     }
-    moments = collected[settings.selection]
+    selection = read_readings().selection
+    if selection not in collected:
+        raise RunError(f"{source} has no selection '{selection}'; run `dvc repro collect`")
+    moments = collected[selection]
     rng = np.random.default_rng(settings.seed)
     weights = speaker_weights(moments.shape[2], settings.resamples, rng)
     numbers = row_numbers(moments, weights, baselines, settings.level)

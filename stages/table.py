@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from harness.config.readings import read_readings
 from harness.config.statistics import Statistics
 from harness.config.strict import block
 from harness.config.table import read_table
@@ -22,8 +23,8 @@ def main() -> None:
     folder = Path("results", profile)
     statistics = _read(folder / "statistics.json", "statistics")
     corpus = _read(Path("data", profile, "corpus.json"), "download")
-    train = block(Train, "train").model_dump()
-    table = build(profile, rows, seeds, settings, statistics, corpus, train, read_paper())
+    training = block(Train, "train").model_dump() | read_readings().model_dump()
+    table = build(profile, rows, seeds, settings, statistics, corpus, training, read_paper())
     texts = {
         "json": json.dumps(table, indent=2, ensure_ascii=False) + "\n",
         "md": markdown(table),

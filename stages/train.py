@@ -2,30 +2,30 @@
 
 import argparse
 import shutil
-from pathlib import Path
 
-from harness.config.strict import profile
 from harness.learning.cell import read_cell
 from harness.stage import run
 
 
 def main() -> None:
-    """Take the cell if it lies finished in scratch/ (harness.launch), train it if not."""
+    """Keep the cell if it is made, take it if it is in scratch/ (harness.launch), else train it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--row", required=True)
     parser.add_argument("--seed", required=True, type=int)
     chosen = parser.parse_args()
     cell = read_cell(chosen.row, chosen.seed)
+    if cell.made(cell.taken):
+        print(f"{cell.name}: kept; nothing that it depends on has changed")
+        return
     if not cell.made(cell.finished):
         from harness.learning.training import (
             finish_cell,  # torch: seconds that taking does not need
         )
 
         finish_cell(cell)
-    out = Path("runs") / profile() / cell.name
-    out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(out, ignore_errors=True)
-    cell.finished.rename(out)
+    cell.runs.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(cell.taken, ignore_errors=True)
+    cell.finished.rename(cell.taken)
 
 
 if __name__ == "__main__":

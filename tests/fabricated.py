@@ -1,13 +1,16 @@
 """A tree of runs as the train stage leaves it, with predictions whose Ĉ is known exactly."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from harness.config.readings import PRESETS, Readings
 from harness.config.strict import block
 from harness.config.training import Train
+from tests.readings import readings
 
 TARGETS = ["awe", "fear", "joy"]
 PAPER = {  # Table 2: Ĉ as printed
@@ -46,21 +49,27 @@ def blocks(names):
     return "\n".join(lines)
 
 
-def paper_train(**changes):
-    """The train block of the full-scale profile, with some keys changed."""
-    profile = Path(__file__).parents[1] / "profiles" / "hume-vb.yaml"
-    return block(Train, "train", profile).model_dump() | changes
+REPOSITORY = Path(__file__).parents[1]
 
 
-def write_params(
-    names, seeds, selection="last", resamples=200, profile="toy", corpus="toy", train=None
-):
+def paper_training(**changes):
+    """Train block and readings of the full-scale profile, with some keys changed."""
+    train = block(Train, "train", REPOSITORY / "profiles" / "hume-vb.yaml").model_dump()
+    return train | readings().model_dump() | changes
+
+
+def write_params(names, seeds, selection="last", profile="toy", corpus="toy", **changes):
+    """The paper's, with `changes` of keys of the train block and of readings."""
+    train = block(Train, "train", REPOSITORY / "profiles" / "hume-vb.yaml").model_dump()
+    read = {key: changes.pop(key) for key in list(changes) if key in Readings.model_fields}
     Path("params.yaml").write_text(
         f"profile: {profile}\n{blocks(names)}\n"
         f"table:\n  rows: [{', '.join(names)}]\n  seeds: {list(seeds)}\n"
-        f"statistics: {{resamples: {resamples}, level: 0.95, seed: 0, selection: {selection}}}\n"
-        f"train: {json.dumps(paper_train(**(train or {})))}\n"
+        "statistics: {resamples: 200, level: 0.95, seed: 0}\n"
+        f"readings: {json.dumps({'preset': 'paper', 'selection': selection} | read)}\n"
+        f"train: {json.dumps(train | changes)}\n"
     )
+    shutil.copytree(REPOSITORY / PRESETS, PRESETS, dirs_exist_ok=True)
     folder = Path("data", profile)
     folder.mkdir(parents=True, exist_ok=True)
     about = {"name": corpus, "targets": TARGETS, "ceiling": {"mean": 0.9}, "speakers": {"dev": 12}}

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.launch import missing
-from tests.learning.packed import write_features
-from tests.learning.test_training import PARAMS
+from tests.learning.test_training import PARAMS, write_tree
 
 REPOSITORY = Path(__file__).parents[1]
 ROW = "cnn10-rrtn-ruwl"
@@ -24,9 +23,7 @@ def run(module, *arguments, folder):
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    write_features(tmp_path / "features" / "toy")
-    params = PARAMS.replace("epochs: 20", "epochs: 2") + TABLE
-    (tmp_path / "params.yaml").write_text(params)
+    write_tree(tmp_path, PARAMS.replace("epochs: 20", "epochs: 2") + TABLE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -36,17 +33,17 @@ def files(folder):
 
 
 def test_launched_cells_are_taken_by_the_stage_and_are_the_ones_it_would_make(tree):
-    assert [cell.name for cell in missing()] == [f"{ROW}-1", f"{ROW}-2"]
+    assert [cell.name for cell in missing("table")] == [f"{ROW}-1", f"{ROW}-2"]
     assert run("harness.launch", "--jobs", "2", folder=tree).returncode == 0
-    assert missing() == []
+    assert missing("table") == []
 
     taken = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
     assert (taken.returncode, taken.stdout) == (0, "")  # nothing was trained
     launched = files(tree / "runs" / "toy" / f"{ROW}-1")
-    assert missing() == []
+    assert missing("table") == []
 
     (tree / "runs" / "toy" / f"{ROW}-1" / "record.json").write_text("{}")
-    assert [cell.name for cell in missing()] == [f"{ROW}-1"]
+    assert [cell.name for cell in missing("table")] == [f"{ROW}-1"]
     made = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
     assert "epoch 2/2" in made.stdout
     assert files(tree / "runs" / "toy" / f"{ROW}-1") == launched
@@ -56,9 +53,9 @@ def test_a_change_that_touches_a_cell_makes_it_missing_again(tree):
     assert run("harness.launch", folder=tree).returncode == 0
     text = (tree / "params.yaml").read_text()
     (tree / "params.yaml").write_text(text.replace("learning_rate: 0.001", "learning_rate: 0.002"))
-    assert len(missing()) == 2
+    assert len(missing("table")) == 2
     (tree / "params.yaml").write_text(text.replace("seeds: [1, 2]", "seeds: [2, 1, 3]"))
-    assert [cell.seed for cell in missing()] == [3]
+    assert [cell.seed for cell in missing("table")] == [3]
 
 
 def test_a_fault_in_a_worker_is_one_line(tree):

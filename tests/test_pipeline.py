@@ -20,6 +20,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from harness.config.features import Features
+from harness.config.readings import base, read_readings
 from harness.config.statistics import Statistics
 from harness.config.strict import block, parse, profile, section
 from harness.config.table import Table, read_table
@@ -31,7 +32,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of 
 
 REPOSITORY = Path(__file__).parents[1]
 PROFILES = [Path("params.yaml"), *sorted(Path("profiles").glob("*.yaml"))]
-STAGES = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
+STAGES = {
+    name: stage
+    for file in ("dvc.yaml", "sensitivity/dvc.yaml")
+    for name, stage in YAML(typ="safe").load(Path(file))["stages"].items()
+}
 MODULES = {
     stage: re.search(r"python -m (stages\.\w+)", STAGES[stage]["cmd"]).group(1) for stage in STAGES
 }
@@ -93,13 +98,14 @@ def test_a_stage_imports_every_module_that_it_lists(imported, stage):
         assert any(file.is_relative_to(dep) for file in found), f"{dep} is listed for nothing"
 
 
-@pytest.mark.parametrize("stage", ["collect", "statistics", "table"])
+@pytest.mark.parametrize("stage", ["collect", "statistics", "table", "readings"])
 def test_what_needs_no_torch_or_matplotlib_does_not_wait_for_them(imported, stage):
     assert {"torch", "lightning_fabric", "matplotlib"}.isdisjoint(imported[stage])
 
 
 def test_the_train_stage_is_where_torch_is(imported):
-    assert {stage for stage in STAGES if "torch" in imported[stage]} == {"features", "train"}
+    with_torch = {stage for stage in STAGES if "torch" in imported[stage]}
+    assert with_torch == {"features", "train", "vary"}
 
 
 # The floors: stages → learning → features, evaluation → corpora, config, paper, errors, stage.
@@ -203,12 +209,17 @@ def test_a_profile_has_exactly_the_keys_of_params_yaml(path):
 
 @pytest.mark.parametrize("path", PROFILES, ids=str)
 def test_a_profile_is_valid(path):
-    train = block(Train, "train", path)
+    train, read = block(Train, "train", path), read_readings(path=path)
     block(Features, "features", path)
     block(Statistics, "statistics", path)
     block(Table, "table", path)
     for name, node in section("rows", path).items():
-        check(parse(Row, node, f"rows.{name}", path), train, f"rows.{name}")
+        check(parse(Row, node, f"rows.{name}", path), train, read, f"rows.{name}")
+    asked = block(Table, "sensitivity", path)
+    assert set(asked.seeds) <= set(block(Table, "table", path).seeds)
+    for row in asked.rows:
+        node = section("rows", path)[base(row)]
+        check(parse(Row, node, row, path), train, read_readings(row, path), row)
     corpus = section("corpus", path)
     module = importlib.import_module(f"harness.corpora.{corpus['name'].replace('-', '_')}")
     parse(module.Params, corpus, "corpus", path)
@@ -235,7 +246,7 @@ def test_profiles_have_names_of_their_own_and_of_their_files():
 
 def test_hume_vb_is_the_papers_setting():
     path = Path("profiles/hume-vb.yaml")
-    train = block(Train, "train", path).model_dump()
+    train = block(Train, "train", path).model_dump() | {"epochs": read_readings(path=path).epochs}
     printed = {
         "epochs": 60,
         "batch": 128,
@@ -261,7 +272,7 @@ def test_hume_vb_is_the_papers_setting():
     for name, row in section("rows", path).items():
         if name.endswith("-ruwl"):
             assert row["weighting"]["scale"] == [1, 1, 1e-8]
-            assert row["weighting"]["start"] == [1, 1, 0.01]
+    assert read_readings(path=path).ruwl_start == [1, 1, 0.01]
 
 
 # The whole pipeline, small, as a clone of the repository runs it.
@@ -271,7 +282,8 @@ def small_params(folder, corpus, name, rows, seeds):
     """The repository's own params.yaml with smaller numbers; → the file's content."""
     params = YAML(typ="safe").load(REPOSITORY / "params.yaml")
     params |= {"profile": name, "corpus": corpus}
-    params["train"] |= {"epochs": 1, "batch": 8, "frames": 64, "width": 0.03125, "embedding": 32}
+    params["train"] |= {"batch": 8, "frames": 64, "width": 0.03125, "embedding": 32}
+    params["readings"]["epochs"] = 1
     params["table"] = {"rows": rows, "seeds": seeds}
     params["statistics"]["resamples"] = 200
     return write_params(folder, params)
@@ -321,7 +333,7 @@ def stages_run(output):
 
 ROWS, SEEDS = ["cnn10", "cnn10-rrtn-ruwl"], [1, 2]
 CELLS = {f"train@{row}-{seed}" for row in ROWS for seed in SEEDS}
-AFTER = {"collect", "statistics", "table"}
+AFTER = {"collect", "statistics", "table", "draw"}
 
 
 @pytest.fixture(scope="module")
@@ -407,7 +419,7 @@ def test_a_second_repro_runs_nothing(tree):
 
 
 def test_editing_a_row_makes_only_its_cells_stale(tree, params):
-    params["rows"]["cnn10-rrtn-ruwl"]["weighting"]["start"] = [1, 1, 0.001]
+    params["rows"]["cnn10-rrtn-ruwl"]["weighting"]["scale"] = [1, 1, 1e-7]
     write_params(tree, params)
     assert stale(tree) == {f"train@cnn10-rrtn-ruwl-{seed}" for seed in SEEDS} | AFTER
 
@@ -428,6 +440,23 @@ def test_editing_the_train_block_makes_every_cell_stale(tree, params):
     params["train"]["learning_rate"] = 0.5
     write_params(tree, params)
     assert stale(tree) == CELLS | AFTER
+
+
+def test_editing_a_reading_makes_every_cell_stale(tree, params):
+    params["readings"]["ccc_loss"] = "pooled"
+    write_params(tree, params)
+    assert stale(tree) == CELLS | AFTER
+
+
+def test_a_stale_cell_that_would_come_out_the_same_is_kept(tree, params):
+    """Which epoch is reported is chosen after the training."""
+    cell = tree / "runs" / "small" / "cnn10-1" / "record.json"
+    before = cell.stat().st_mtime_ns
+    params["readings"]["selection"] = "best"
+    write_params(tree, params)
+    assert stages_run(dvc(tree, "repro")) == CELLS | AFTER - {"collect", "draw"}
+    assert cell.stat().st_mtime_ns == before
+    assert json.loads((tree / "results/small/table2.json").read_text())["selection"] == "best"
 
 
 def test_other_resamples_make_no_cell_stale(tree, params):

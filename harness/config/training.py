@@ -7,7 +7,6 @@ from pydantic import Field
 from harness.config.strict import Strict
 
 Positive = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class SpecAugment(Strict):
@@ -22,16 +21,12 @@ class SpecAugment(Strict):
 class Train(Strict):
     """Shared by all rows: schedule, optimiser, input shape, sizes."""
 
-    epochs: Positive
     batch: Annotated[int, Field(gt=1)]
     learning_rate: Annotated[float, Field(gt=0)]
     epsilon: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     frames: Positive
-    padding: float
     width: Annotated[float, Field(gt=0, le=1)]
-    block_dropout: Share
-    head_dropout: Share
     embedding: Positive
     redundancy: Annotated[float, Field(ge=0)]
     spec_augment: SpecAugment
@@ -43,7 +38,7 @@ class Row(Strict):
     """One row of the table: which encoder, how many views, and how the losses are weighted.
 
     `weighting` holds `rule`, the name of a class in harness/learning/weighting.py in lower case,
-    and that class's arguments.
+    and that class's arguments; one that is left out is the reading <rule>_<argument>.
     """
 
     encoder: str

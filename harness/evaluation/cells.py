@@ -11,7 +11,7 @@ import pandas as pd
 from harness.errors import RunError
 from harness.evaluation.ccc import Array, ccc, moments
 
-SELECTIONS = ("last", "best")
+SELECTIONS = ("last", "best")  # in every cell; "held_out" where that reading was trained
 AGREEMENT = 1e-4  # Ĉ from the written predictions against the one that training recorded
 FACTS = ("params", "params_trained", "width", "epochs")
 
@@ -95,17 +95,24 @@ def shared_fact(fact: str, row: str, seeds: list[int], cells: Cells) -> float:
     return values.pop()
 
 
+def shared_selections(cells: Cells) -> list[str]:
+    """The selections that every cell has predictions of."""
+    every = [list(cell.moments) for cell in cells.values()]
+    return [selection for selection in every[0] if all(selection in other for other in every)]
+
+
 def _cell(folder: Path, row: str, seed: int, labels: Labels) -> Cell:
     if not folder.is_dir():
         raise RunError(f"{folder} is missing")
-    names = ("metrics.json", "history.csv", *(f"predictions-{s}.csv" for s in SELECTIONS))
-    for name in names:
+    for name in ("metrics.json", "history.csv"):
         if not (folder / name).is_file():
             raise RunError(f"incomplete, {folder / name} is missing")
     metrics = _metrics(folder / "metrics.json", row, seed)
     scores, sums = {}, {}
-    for selection in SELECTIONS:
+    for selection in [*SELECTIONS, *(["held_out"] if "held_out" in metrics else [])]:
         path = folder / f"predictions-{selection}.csv"
+        if not path.is_file():
+            raise RunError(f"incomplete, {path} is missing")
         predictions = _predictions(path, labels)
         scores[selection] = ccc(labels.values, predictions, labels.targets)
         sums[selection] = moments(labels.values, predictions, labels.speakers, labels.targets)

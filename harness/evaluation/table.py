@@ -24,13 +24,13 @@ def build(
     settings: Statistics,
     statistics: dict[str, dict[str, Any]],
     corpus: dict[str, Any],
-    train: dict[str, Any],
+    training: dict[str, Any],
     paper: Paper,
 ) -> dict[str, Any]:
     """The table as one dict, written as table2.json and read by every rendering.
 
-    `statistics`: row → numbers (statistics.json); `corpus`: corpus.json; `train`: that block of
-    params.yaml, set beside the paper's settings. Gains in percent, null for a baseline; `paper`
+    `statistics`: row → numbers (statistics.json); `corpus`: corpus.json; `training`: train block
+    and readings, set beside the paper's settings. Gains in percent, null for a baseline; `paper`
     cells are null for a row that the paper does not have. Raises RunError when a row has no
     statistics.
     """
@@ -39,12 +39,14 @@ def build(
         "corpus": corpus["name"],
         "paper_corpus": paper.corpus,
         "split": SPLIT,
-        "selection": settings.selection,
+        "selection": training["selection"],
         "seeds": seeds,
         "targets": len(corpus["targets"]),
         "speakers": corpus.get("speakers", {}).get(SPLIT),
         "ceiling": corpus.get("ceiling", {}).get("mean"),
-        "settings": {key: [_setting(train, key), value] for key, value in paper.settings.items()},
+        "settings": {
+            key: [_setting(training, key), value] for key, value in paper.settings.items()
+        },
         "resamples": settings.resamples,
         "level": settings.level,
         "rows": [_row(row, _numbers(statistics, row), paper) for row in rows],
@@ -76,9 +78,9 @@ def _value(printed: Printed | None) -> float | None:
     return None if printed is None else printed.value
 
 
-def _setting(train: dict[str, Any], key: str) -> float:
-    """A value of the train block; "spec_augment.frames" is one level down."""
-    value: Any = train
+def _setting(training: dict[str, Any], key: str) -> float:
+    """A value of the training; "spec_augment.frames" is one level down."""
+    value: Any = training
     for part in key.split("."):
         value = value[part]
     return float(value)
@@ -131,12 +133,12 @@ def caption(table: dict[str, Any]) -> str:
 
 
 def _epoch(table: dict[str, Any]) -> str:
-    if table["selection"] == "last":
-        return f"of the last epoch, so {SPLIT} reports and selects nothing"
-    return (
-        f"of each cell's best epoch on that same split: {SPLIT} both selects and reports, "
-        "which makes Ĉ optimistic"
-    )
+    return {
+        "last": f"of the last epoch, so {SPLIT} reports and selects nothing",
+        "best": f"of each cell's best epoch on that same split: {SPLIT} both selects and reports, "
+        "which makes Ĉ optimistic",
+        "held_out": "of each cell's best epoch on held-out train speakers",
+    }[table["selection"]]
 
 
 def _differences(table: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from harness.config.readings import Readings, base, changes, read_readings
 from harness.config.strict import PARAMS, block, parse, profile, section
 from harness.config.training import Row, Train
 from harness.errors import ParamsError
@@ -20,22 +21,26 @@ SCORING = Path(__file__).parents[1] / "evaluation" / "ccc.py"
 class Cell:
     """Everything that a cell's result depends on.
 
-    `origin`: the corpus and features blocks; `features`, `scratch`: folders of the profile.
+    `origin`: the corpus and features blocks; `features`, `scratch`, `runs`: folders of the profile,
+    the last for finished cells.
     """
 
     name: str
     row: Row
     train: Train
+    readings: Readings
     seed: int
     features: Path
     scratch: Path
+    runs: Path
     origin: dict[str, Any]
 
     @cached_property
     def key(self) -> str:
         """Digest of parameters, features, code and torch: equal keys mean equal results."""
-        parts = [self.name, self.row.model_dump(), self.train.model_dump(), self.seed, self.origin]
-        digest = hashlib.sha256(json.dumps([*parts, version("torch")], default=str).encode())
+        blocks = [self.row.model_dump(), self.train.model_dump(), self.readings.trained()]
+        parts = [self.name, *blocks, self.seed, self.origin, version("torch")]
+        digest = hashlib.sha256(json.dumps(parts, default=str).encode())
         for file in [*sorted(self.features.iterdir()), *CODE, SCORING]:
             digest.update(_digest(file, file.stat().st_mtime_ns))
         return digest.hexdigest()
@@ -50,6 +55,11 @@ class Cell:
         """The folder of a finished cell that no stage has taken yet."""
         return self.scratch / self.name
 
+    @property
+    def taken(self) -> Path:
+        """Where the train stage keeps it."""
+        return self.runs / self.name
+
     def made(self, folder: Path) -> bool:
         """Whether `folder` holds this very cell: the record, written last, has its key."""
         try:
@@ -59,17 +69,22 @@ class Cell:
 
 
 def read_cell(row: str, seed: int) -> Cell:
-    """The cell of a row and a seed as params.yaml has it; ParamsError if it has no such row."""
-    rows = section("rows")
-    if row not in rows:
-        raise ParamsError(f"{PARAMS}: rows has no '{row}'; it has {list(rows)}")
+    """The cell of a row and a seed as params.yaml has it; ParamsError if it has no such row.
+
+    A row with changed readings ("cnn10-rrtn+ccc_loss=pooled") is kept apart, in variations/.
+    """
+    rows, block_name = section("rows"), base(row)
+    if block_name not in rows:
+        raise ParamsError(f"{PARAMS}: rows has no '{block_name}'; it has {list(rows)}")
     return Cell(
         name=f"{row}-{seed}",
-        row=parse(Row, rows[row], f"rows.{row}"),
+        row=parse(Row, rows[block_name], f"rows.{block_name}"),
         train=block(Train, "train"),
+        readings=read_readings(row),
         seed=seed,
         features=Path("features") / profile(),
         scratch=Path("scratch") / profile(),
+        runs=Path("variations" if changes(row) else "runs") / profile(),
         origin={"corpus": _plain("corpus"), "features": _plain("features")},
     )
 

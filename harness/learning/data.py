@@ -13,7 +13,7 @@ INDEX = ["clip", "speaker", "country", "start", "frames"]
 
 
 class Packed:
-    """One split in memory: `clips` (ids), `targets` (names), `labels` [clips, targets] float32.
+    """One split in memory: `clips` (ids), `speakers`, `targets` (names), `labels` [clips, targets].
 
     `levels` [frames, bands] float16 dB, memory-mapped on the CPU, resident on another device.
     """
@@ -32,6 +32,7 @@ class Packed:
                 f"holds {len(levels)}; run `dvc repro -f features`"
             )
         self.clips = index["clip"].tolist()
+        self.speakers = index["speaker"].to_numpy()
         self.targets = [c for c in index.columns if c not in INDEX]
         self.labels = torch.tensor(index[self.targets].to_numpy(np.float32), device=device)
         self.levels = torch.from_numpy(levels).to(device)
@@ -57,6 +58,16 @@ class Packed:
         inside = place < length[:, None]
         rows = (first[:, None] + place).where(inside, 0)
         return self.levels[rows].float().where(inside[..., None], padding).unsqueeze(1)
+
+
+def held_out_clips(data: Packed, wanted: bool) -> np.ndarray:
+    """Which train clips [clips] are not learned from: those of a tenth of the speakers, or none.
+
+    The same speakers for every row and seed, so that rows stay comparable.
+    """
+    speakers = np.unique(data.speakers)
+    drawn = np.random.default_rng(0).permutation(speakers)[: max(1, len(speakers) // 10)]
+    return np.isin(data.speakers, drawn if wanted else [])
 
 
 def batches(clips: int, batch: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:

@@ -25,12 +25,26 @@ def build(name: str, bands: int, width: float, dropout: tuple[float, float]) -> 
 
 
 class Encoder(nn.Module):
-    """Base: `size` is the length of the representation."""
+    """Base: `size` is the length of the representation; `encode` maps normalised log-mel to it.
+
+    `normalise` is the layer before the first convolution, if there is one; `mel_first` says that
+    the encoder swaps the two axes (a reading of SpecAugment depends on it).
+    """
 
     size: int
+    mel_first = False
 
     def __init__(self, bands: int, width: float, dropout: tuple[float, float]) -> None:
         super().__init__()
+
+    def normalise(self, x: Tensor) -> Tensor:
+        return x
+
+    def encode(self, x: Tensor) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__} lacks encode()")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.encode(self.normalise(x))
 
 
 def scaled(channels: int, width: float) -> int:
@@ -65,6 +79,8 @@ class ResNet18(Encoder):
     convolutions but the first, which keeps PyTorch's default, as the release replaces it last.
     """
 
+    mel_first = True
+
     def __init__(self, bands: int, width: float, dropout: tuple[float, float]) -> None:
         super().__init__(bands, width, dropout)
         channels = [scaled(c, width) for c in (64, 128, 256, 512)]
@@ -83,7 +99,7 @@ class ResNet18(Encoder):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x.transpose(2, 3))), inplace=True)
         x = F.max_pool2d(x, 3, 2, 1)
         return self.blocks(x).mean(dim=(2, 3))
@@ -130,8 +146,11 @@ class _PANN(Encoder):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.bn0(x.transpose(1, 3)).transpose(1, 3)
+    def normalise(self, x: Tensor) -> Tensor:
+        normalised: Tensor = self.bn0(x.transpose(1, 3)).transpose(1, 3)
+        return normalised
+
+    def encode(self, x: Tensor) -> Tensor:
         for block in self.blocks:
             x = F.dropout(block(x), self.block_dropout, self.training)
         x = x.mean(dim=3)

@@ -3,14 +3,37 @@
 import torch
 from torch import Tensor
 
+from harness.config.readings import SILENCE
 from harness.config.training import SpecAugment
 
 
-def masked(x: Tensor, params: SpecAugment, generator: torch.Generator) -> Tensor:
-    """A copy of `x` [batch, 1, frames, bands] with stripes of zeros (0 dB), drawn per clip."""
-    kept = _kept(x, 2, params.frames, params.frame_stripes, generator).unsqueeze(2)
-    kept = kept & _kept(x, 3, params.bands, params.band_stripes, generator).unsqueeze(1)
-    return x * kept.unsqueeze(1)
+def masked(
+    x: Tensor,
+    params: SpecAugment,
+    generator: torch.Generator,
+    axes: str = "described",
+    fill: str = "zero",
+) -> Tensor:
+    """A copy of `x` [batch, 1, frames, bands] with stripes drawn per clip.
+
+    `axes`: frame stripes and band stripes ("described"), or the frame stripes alone, along "time"
+    or, as the release does to ResNet-18, across the "mel" axis. `fill`: "zero", the clip's "mean",
+    or "silence" in dB.
+    """
+    if axes == "described":
+        kept = _kept(x, 2, params.frames, params.frame_stripes, generator).unsqueeze(2)
+        kept = kept & _kept(x, 3, params.bands, params.band_stripes, generator).unsqueeze(1)
+    else:
+        axis = {"time": 2, "mel": 3}[axes]
+        kept = _kept(x, axis, params.frames, params.frame_stripes, generator)
+        kept = kept.unsqueeze(2 if axes == "time" else 1)
+    return torch.where(kept.unsqueeze(1), x, _fill(x, fill))
+
+
+def _fill(x: Tensor, fill: str) -> Tensor:
+    if fill == "mean":
+        return x.mean(dim=(2, 3), keepdim=True)
+    return x.new_tensor(0.0 if fill == "zero" else SILENCE)
 
 
 def _kept(x: Tensor, axis: int, widest: int, stripes: int, generator: torch.Generator) -> Tensor:

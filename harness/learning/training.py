@@ -5,7 +5,7 @@ import os
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from harness.config.readings import Readings
 from harness.config.strict import PARAMS, parse, section
 from harness.config.training import Row, Train
 from harness.errors import ParamsError, RunError
 from harness.evaluation.ccc import ccc
 from harness.learning import weighting
 from harness.learning.cell import Cell
-from harness.learning.data import Packed, batches
+from harness.learning.data import Packed, batches, held_out_clips
 from harness.learning.progress import Line
 from harness.learning.record import environment
 from harness.learning.twins import LOSSES, Twins, parameters
@@ -31,10 +32,12 @@ EVALUATION_BATCH = 64  # fixed: a score must not depend on the training batch
 class Objective(torch.nn.Module):
     """Network and weighting rule, so that one optimiser and one wrapper see both."""
 
-    def __init__(self, row: Row, train: Train, bands: int, targets: int) -> None:
+    def __init__(
+        self, row: Row, train: Train, readings: Readings, bands: int, targets: int
+    ) -> None:
         super().__init__()
-        self.twins = Twins(row, train, bands, targets)
-        self.weighting = weighting.build(row.weighting, losses=2 * row.views - 1)
+        self.twins = Twins(row, train, readings, bands, targets)
+        self.weighting = weighting.build(row.weighting, 2 * row.views - 1, readings)
 
     def forward(
         self, x: Tensor, labels: Tensor, generator: torch.Generator
@@ -43,13 +46,22 @@ class Objective(torch.nn.Module):
         return self.weighting(losses), losses.detach()
 
 
-def check(row: Row, train: Train, where: str) -> None:
+def check(row: Row, train: Train, readings: Readings, where: str) -> None:
     """Raise ParamsError, naming `where`, when the row names what does not exist or fit."""
     try:
         with torch.device("meta"):
-            Objective(row, train, bands=1, targets=1)
+            Objective(row, train, readings, bands=1, targets=1)
     except ParamsError as error:
         raise ParamsError(f"{PARAMS}: {where}: {error}") from None
+
+
+class Chosen(NamedTuple):
+    """The epoch that a selection has chosen so far, and by which score."""
+
+    epoch: int
+    dev_ccc: float
+    score: float
+    predictions: np.ndarray  # dev [clips, targets]
 
 
 @dataclass
@@ -59,10 +71,17 @@ class State:
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)  # of each epoch; the only thing that varies
-    best_epoch: int = 0
-    best_ccc: float = -np.inf
-    best: np.ndarray | None = None
-    last: np.ndarray | None = None
+    chosen: dict[str, Chosen] = field(default_factory=dict)
+
+    def choose(self, predictions: np.ndarray) -> None:
+        """Let each selection keep or replace its epoch, the history's last row being the newest."""
+        row = self.history[-1]
+        scores = {"last": float(self.epoch), "best": row["dev_ccc"]}
+        if "held_out_ccc" in row:
+            scores["held_out"] = row["held_out_ccc"]
+        for selection, score in scores.items():
+            if selection not in self.chosen or score > self.chosen[selection].score:
+                self.chosen[selection] = Chosen(self.epoch, row["dev_ccc"], score, predictions)
 
 
 def fabric_for(train: Train) -> Fabric:
@@ -91,55 +110,74 @@ def train_cell(cell: Cell) -> tuple[State, Packed]:
     """
     fabric, train = fabric_for(cell.train), cell.train
     data = {split: Packed(cell.features, split, fabric.device) for split in ("train", "dev")}
-    if len(data["train"]) < train.batch:
+    held_out = held_out_clips(data["train"], cell.readings.selection == "held_out")
+    learned = np.flatnonzero(~held_out)
+    if len(learned) < train.batch:
         raise RunError(
-            f"{cell.name}: {len(data['train'])} train clips do not fill one batch of "
+            f"{cell.name}: {len(learned)} train clips do not fill one batch of "
             f"{train.batch}; lower train.batch"
         )
     torch.manual_seed(cell.seed)
     bands, targets = data["dev"].levels.shape[1], len(data["dev"].targets)
-    objective = Objective(cell.row, train, bands, targets)
-    optimizer = torch.optim.AdamW(
-        objective.parameters(),
-        lr=train.learning_rate,
-        eps=train.epsilon,
-        weight_decay=train.weight_decay,
-        fused=True,
-    )
-    model, optimizer = fabric.setup(objective, optimizer)
+    objective = Objective(cell.row, train, cell.readings, bands, targets)
+    model, optimizer = fabric.setup(objective, _optimizer(objective, cell))
     state = _resume(fabric, cell, model, optimizer)
-    with Line(cell.name, train.epochs, state.epoch) as line:
-        while state.epoch < train.epochs:
+    with Line(cell.name, cell.readings.epochs, state.epoch) as line:
+        while state.epoch < cell.readings.epochs:
             started = time.perf_counter()
-            row = _epoch(fabric, cell, state.epoch, data["train"], model, optimizer)
-            state.last = predict(objective.twins, data["dev"], train)
-            _check_finite(cell, state.epoch, state.last)
-            row["dev_ccc"] = float(ccc(data["dev"].labels.cpu().numpy(), state.last).mean())
+            row = _epoch(fabric, cell, state.epoch, data["train"], learned, model, optimizer)
+            predictions = predict(objective.twins, data["dev"], cell, state.epoch)
+            row["dev_ccc"] = _score(cell, state.epoch, data["dev"], predictions)
+            if held_out.any():
+                clips = np.flatnonzero(held_out)
+                inside = predict(objective.twins, data["train"], cell, state.epoch, clips)
+                row["held_out_ccc"] = _score(cell, state.epoch, data["train"], inside, clips)
             state.seconds.append(time.perf_counter() - started)
             state.epoch += 1
             state.history.append({"epoch": state.epoch, **row})
-            if row["dev_ccc"] > state.best_ccc:
-                state.best_epoch, state.best_ccc = state.epoch, row["dev_ccc"]
-                state.best = state.last
-            if state.epoch < train.epochs:
+            state.choose(predictions)
+            if state.epoch < cell.readings.epochs:
                 _save(fabric, cell, model, optimizer, state)
             line.show(state.history[-1])
     return state, data["dev"]
 
 
+def _optimizer(objective: Objective, cell: Cell) -> torch.optim.Optimizer:
+    train = cell.train
+    groups: list[dict[str, Any]] = [{"params": list(objective.parameters())}]
+    if cell.readings.ruwl_decay == "none":
+        groups = [
+            {"params": list(objective.twins.parameters())},
+            {"params": list(objective.weighting.parameters()), "weight_decay": 0.0},
+        ]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=train.learning_rate,
+        eps=train.epsilon,
+        weight_decay=train.weight_decay,
+        fused=True,
+    )
+
+
 def _epoch(
-    fabric: Fabric, cell: Cell, epoch: int, data: Packed, model: Any, optimizer: Any
+    fabric: Fabric,
+    cell: Cell,
+    epoch: int,
+    data: Packed,
+    learned: np.ndarray,
+    model: Any,
+    optimizer: Any,
 ) -> dict[str, float]:
-    """One pass; returns the mean of each loss and the weights in force at the end."""
-    order, offsets = batches(len(data), cell.train.batch, cell.seed, epoch)
-    clips, crops = (torch.from_numpy(a).to(fabric.device) for a in (order, offsets))
+    """One pass over the `learned` clips; returns the mean losses and the last weights."""
+    order, offsets = batches(len(learned), cell.train.batch, cell.seed, epoch)
+    clips, crops = (torch.from_numpy(a).to(fabric.device) for a in (learned[order], offsets))
     seed = int(np.random.SeedSequence([cell.seed, epoch]).generate_state(1)[0])
     torch.manual_seed(seed)  # dropout; with it a resumed run needs no generator states
     generator = torch.Generator(fabric.device).manual_seed(seed)
     model.train()
     total = torch.zeros((), device=fabric.device)
     for chosen, crop in zip(clips, crops, strict=True):
-        x = data.views(chosen, cell.train.frames, cell.train.padding, crop)
+        x = data.views(chosen, cell.train.frames, cell.readings.padding_level, crop)
         loss, losses = model(x, data.labels[chosen], generator)
         fabric.backward(loss)
         optimizer.step()
@@ -163,13 +201,33 @@ def _check_finite(cell: Cell, epoch: int, values: Any) -> None:
 
 
 @torch.inference_mode()
-def predict(twins: Twins, data: Packed, train: Train) -> np.ndarray:
-    """Predictions [clips, targets] float32, from the clean first frames, in full precision."""
+def predict(
+    twins: Twins, data: Packed, cell: Cell, epoch: int, clips: np.ndarray | None = None
+) -> np.ndarray:
+    """Predictions [clips, targets] float32 of clean clips (None: all), in full precision.
+
+    From their first frames, or from a crop drawn anew in every epoch (`readings.dev_crop`).
+    """
     twins.eval()
-    clips = torch.arange(len(data), device=data.labels.device)
-    parts = clips.split(EVALUATION_BATCH)
-    scores = [twins.predict(data.views(part, train.frames, train.padding)) for part in parts]
+    device = data.labels.device
+    chosen = torch.from_numpy(np.arange(len(data)) if clips is None else clips).to(device)
+    crops = torch.zeros(len(chosen), device=device)
+    if cell.readings.dev_crop == "random":
+        drawn = np.random.default_rng([cell.seed, epoch, 1]).random(len(chosen), dtype=np.float32)
+        crops = torch.from_numpy(drawn).to(device)
+    scores = []
+    parts = (chosen.split(EVALUATION_BATCH), crops.split(EVALUATION_BATCH))
+    for part, crop in zip(*parts, strict=True):
+        x = data.views(part, cell.train.frames, cell.readings.padding_level, crop)
+        scores.append(twins.predict(x))
     return torch.cat(scores).cpu().numpy()
+
+
+def _score(
+    cell: Cell, epoch: int, data: Packed, predictions: np.ndarray, clips: Any = slice(None)
+) -> float:
+    _check_finite(cell, epoch, predictions)
+    return float(ccc(data.labels.cpu().numpy()[clips], predictions).mean())
 
 
 def _save(fabric: Fabric, cell: Cell, model: Any, optimizer: Any, state: State) -> None:
@@ -201,13 +259,13 @@ def finish_cell(cell: Cell) -> None:
     First every row of params.yaml is checked: a fault in the last ends the first cell.
     """
     for name, node in section("rows").items():
-        check(parse(Row, node, f"rows.{name}"), cell.train, f"rows.{name}")
+        check(parse(Row, node, f"rows.{name}"), cell.train, cell.readings, f"rows.{name}")
     started = time.perf_counter()
     state, dev = train_cell(cell)
     with replacing(cell.finished) as folder:
-        for selection, values in (("last", state.last), ("best", state.best)):
+        for selection, found in state.chosen.items():
             path = folder / f"predictions-{selection}.csv"
-            write_predictions(path, dev.clips, dev.targets, values)
+            write_predictions(path, dev.clips, dev.targets, found.predictions)
         history = pd.DataFrame(state.history)
         history.to_csv(folder / "history.csv", index=False, float_format="%.6g")
         _write(folder / "metrics.json", _metrics(cell, state, dev))
@@ -215,6 +273,7 @@ def finish_cell(cell: Cell) -> None:
             "key": cell.key,
             "row": cell.row.model_dump(),
             "train": cell.train.model_dump(),
+            "readings": cell.readings.model_dump(),
             **cell.origin,
             "seed": cell.seed,
             "seconds": time.perf_counter() - started,
@@ -225,9 +284,7 @@ def finish_cell(cell: Cell) -> None:
     cell.checkpoint.unlink(missing_ok=True)
 
 
-def write_predictions(
-    path: Path, clips: list[str], targets: list[str], values: np.ndarray | None
-) -> None:
+def write_predictions(path: Path, clips: list[str], targets: list[str], values: np.ndarray) -> None:
     """`clip` and one column a target, float32 to the last digit."""
     table = pd.DataFrame(values, columns=targets)
     table.insert(0, "clip", clips)
@@ -236,16 +293,19 @@ def write_predictions(
 
 def _metrics(cell: Cell, state: State, dev: Packed) -> dict[str, Any]:
     bands, targets = dev.levels.shape[1], len(dev.targets)
-    full = cell.train.model_copy(update={"width": 1.0})
+    whole = {"width": 1.0, "embedding": round(cell.train.embedding / cell.train.width)}
+    full = cell.train.model_copy(update=whole)
     return {
         "row": cell.name.removesuffix(f"-{cell.seed}"),
         "seed": cell.seed,
-        "params": parameters(cell.row, full, bands, targets),
-        "params_trained": parameters(cell.row, cell.train, bands, targets),
+        "params": parameters(cell.row, full, cell.readings, bands, targets),
+        "params_trained": parameters(cell.row, cell.train, cell.readings, bands, targets),
         "width": cell.train.width,
-        "epochs": cell.train.epochs,
-        "last": {"epoch": state.epoch, "ccc": state.history[-1]["dev_ccc"]},
-        "best": {"epoch": state.best_epoch, "ccc": state.best_ccc},
+        "epochs": cell.readings.epochs,
+        **{
+            selection: {"epoch": found.epoch, "ccc": found.dev_ccc}
+            for selection, found in state.chosen.items()
+        },
     }
 
 

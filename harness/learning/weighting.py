@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harness.config.readings import Readings
 from harness.errors import ParamsError
 
 
@@ -37,16 +38,19 @@ class Fixed(Weighting):
 class RUWL(Weighting):
     """Restrained uncertainty weights, Eq. 5 and 6: Σ(λ/c²·L + ln(1 + c²)) + |2 - Σ|c||.
 
-    `scale` is λ and multiplies, `start` is the first c; see docs/protocol.md#ruwl for why.
+    `scale` is λ, which multiplies (docs/protocol.md#ruwl says why) unless `lambda_` is "divides",
+    Eq. 6 to the letter; `start` is the first c.
     """
 
     scale: Tensor
 
-    def __init__(self, losses: int, scale: list[float], start: list[float]) -> None:
+    def __init__(self, losses: int, scale: list[float], start: list[float], lambda_: str) -> None:
         super().__init__()
         _one_each("scale", scale, losses)
         _one_each("start", start, losses)
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32))
+        if lambda_ == "divides":
+            self.scale = 1 / self.scale
         self.c = nn.Parameter(torch.tensor(start, dtype=torch.float32))
 
     def weights(self) -> Tensor:
@@ -58,9 +62,10 @@ class RUWL(Weighting):
         return (self.scale / square * losses + torch.log1p(square)).sum() + restraint
 
 
-def build(block: dict[str, Any], losses: int) -> Weighting:
+def build(block: dict[str, Any], losses: int, readings: Readings) -> Weighting:
     """The rule that `block["rule"]` names, for `losses` losses, with the block's other keys.
 
+    An argument that the block leaves out is the reading <rule>_<argument>, where there is one.
     Raises ParamsError when there is no such rule, or its arguments do not fit.
     """
     rules = {rule.__name__.lower(): rule for rule in Weighting.__subclasses__()}
@@ -71,6 +76,10 @@ def build(block: dict[str, Any], losses: int) -> Weighting:
             f"weighting.rule = {block.get('rule')!r} is no rule; known: {list(rules)}"
         )
     wanted = list(inspect.signature(rule).parameters)[1:]
+    for name in wanted:
+        reading = f"{block['rule']}_{name}".rstrip("_")
+        if name not in arguments and reading in Readings.model_fields:
+            arguments[name] = getattr(readings, reading)
     if set(arguments) != set(wanted):
         raise ParamsError(f"weighting '{block['rule']}' takes {wanted}, not {list(arguments)}")
     return rule(losses, **arguments)

@@ -22,7 +22,7 @@ rows:
 table:
   rows: [b, a]
   seeds: [1, 5]
-statistics: {resamples: 100, level: 0.95, seed: 0, selection: last}
+statistics: {resamples: 100, level: 0.95, seed: 0}
 """
 
 
@@ -76,7 +76,6 @@ def test_mistakes_are_named(params, old, new, message):
         ("resamples: 100", "resamples: 0"),
         ("level: 0.95", "level: 95"),
         ("seed: 0", "seed: -1"),
-        ("selection: last", "selection: first"),
     ],
 )
 def test_statistics_out_of_range_are_named(params, old, new):

@@ -5,7 +5,7 @@ from harness.config.table import Row
 from harness.errors import RunError
 from harness.evaluation.table import MEASURED, build, caption, ranks, warning
 from harness.paper import read_paper
-from tests.fabricated import paper_train
+from tests.fabricated import paper_training
 
 ROWS = [Row("resnet18", "resnet18", "vanilla"), Row("cnn14-rrtn", "cnn14", "rrtn")]
 
@@ -21,10 +21,10 @@ def table(
 ):
     numbers = dict.fromkeys(MEASURED, 0.5) | (facts or {})
     statistics = {row.name: numbers | {"ccc": 0.5 + 0.1 * i} for i, row in enumerate(rows)}
-    settings = Statistics(resamples=10_000, level=0.95, seed=0, selection=selection)
+    settings = Statistics(resamples=10_000, level=0.95, seed=0)
     about = {"name": corpus, "targets": list("abcdefghij"), **(about or {})}
-    block = paper_train(**(train or {}))
-    return build("mine", rows, list(seeds), settings, statistics, about, block, read_paper())
+    training = paper_training(selection=selection, **(train or {}))
+    return build("mine", rows, list(seeds), settings, statistics, about, training, read_paper())
 
 
 def test_keys_that_other_commands_read():
@@ -93,7 +93,7 @@ def test_caption_with_one_seed_has_no_standard_deviation():
         ({"width": 0.25}, "Trained with width 0.25 (paper: 1)."),
         ({"epochs": 8, "batch": 16}, "Trained with epochs 8 (paper: 60), batch 16 (paper: 128)."),
         (
-            {"spec_augment": paper_train()["spec_augment"] | {"frames": 32}},
+            {"spec_augment": paper_training()["spec_augment"] | {"frames": 32}},
             "Trained with spec_augment.frames 32 (paper: 64).",
         ),
     ],
@@ -103,9 +103,9 @@ def test_caption_names_what_differs_from_the_paper(train, sentence):
 
 
 def test_missing_statistics_are_named():
-    settings = Statistics(resamples=10, level=0.95, seed=0, selection="last")
+    settings = Statistics(resamples=10, level=0.95, seed=0)
     about = {"name": "hume-vb", "targets": ["awe"]}
     with pytest.raises(RunError, match="no row 'resnet18'; run `dvc repro statistics`"):
-        build("mine", ROWS, [1], settings, {}, about, paper_train(), read_paper())
+        build("mine", ROWS, [1], settings, {}, about, paper_training(), read_paper())
     with pytest.raises(RunError, match="no 'params' of row 'resnet18'"):
-        build("mine", ROWS, [1], settings, {"resnet18": {}}, about, paper_train(), read_paper())
+        build("mine", ROWS, [1], settings, {"resnet18": {}}, about, paper_training(), read_paper())

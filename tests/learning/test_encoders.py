@@ -11,19 +11,16 @@ from harness.config.training import Row, SpecAugment, Train
 from harness.errors import ParamsError
 from harness.learning.encoders import build
 from harness.learning.twins import parameters
+from tests.readings import readings
 from tests.references import panns
 
 TRAIN = Train(
-    epochs=60,
     batch=128,
     learning_rate=0.001,
     epsilon=1e-8,
     weight_decay=0.01,
     frames=250,
-    padding=0,
     width=1,
-    block_dropout=0.2,
-    head_dropout=0.5,
     embedding=2048,
     redundancy=0.001,
     spec_augment=SpecAugment(frames=64, frame_stripes=2, bands=8, band_stripes=2),
@@ -56,8 +53,8 @@ def row(encoder, views):
     ],
 )
 def test_parameter_counts_are_those_of_the_published_networks(encoder, vanilla, twins):
-    assert parameters(row(encoder, 1), TRAIN, bands=64, targets=10) == vanilla
-    assert parameters(row(encoder, 2), TRAIN, bands=64, targets=10) == twins
+    assert parameters(row(encoder, 1), TRAIN, readings(), bands=64, targets=10) == vanilla
+    assert parameters(row(encoder, 2), TRAIN, readings(), bands=64, targets=10) == twins
 
 
 def randomised(network):

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import torch
 
+from harness.config.readings import PRESETS, Readings
 from harness.config.training import Row, SpecAugment, Train
 from harness.errors import ParamsError, RunError
 from harness.evaluation.ccc import ccc
@@ -25,25 +26,24 @@ from harness.learning.training import Objective, check, predict, write_predictio
 from harness.learning.twins import Twins
 from stages import train as stage
 from tests.learning.packed import TARGETS, write_features, write_split
+from tests.readings import readings
 
 REPOSITORY = Path(__file__).parents[2]
 TRAIN = Train(
-    epochs=3,
     batch=8,
     learning_rate=0.005,
     epsilon=1e-8,
     weight_decay=0.01,
     frames=32,
-    padding=-100,
     width=1 / 32,
-    block_dropout=0.2,
-    head_dropout=0.1,
     embedding=16,
     redundancy=0.001,
     spec_augment=SpecAugment(frames=8, frame_stripes=2, bands=8, band_stripes=2),
     precision="32-true",
     threads=1,
 )
+
+READINGS = readings(epochs=3, padding="silence", head_dropout=0.1)
 
 
 class CellAt(Cell):
@@ -88,15 +88,20 @@ def features(tmp_path_factory):
 
 
 def cell(features, row="rrtn-ruwl", seed=1, **changes):
-    train = TRAIN.model_copy(update=changes)
-    return CellAt(row, ROWS[row], train, seed, features, Path("unset"), {"corpus": "a"})
+    chosen = {key: changes.pop(key) for key in list(changes) if key in Readings.model_fields}
+    train, read = TRAIN.model_copy(update=changes), READINGS.model_copy(update=chosen)
+    folders = (features, Path("unset"), Path("runs"))
+    return CellAt(row, ROWS[row], train, read, seed, *folders, {"corpus": "a"})
 
 
 def assert_same(one, other):
     assert one.history == other.history
-    assert one.last.tobytes() == other.last.tobytes()
-    assert one.best.tobytes() == other.best.tobytes()
-    assert (one.epoch, one.best_epoch) == (other.epoch, other.best_epoch)
+    assert one.epoch == other.epoch
+    assert one.chosen.keys() == other.chosen.keys()
+    for selection, chosen in one.chosen.items():
+        same = other.chosen[selection]
+        assert chosen[:3] == same[:3]
+        assert chosen.predictions.tobytes() == same.predictions.tobytes()
 
 
 class Killed(Exception):
@@ -125,9 +130,9 @@ def test_the_same_cell_gives_the_same_bytes_whatever_came_before(features, tmp_p
     np.random.rand(17)
     other = train_cell(cell(features, row), tmp_path / "other.ckpt")
     assert_same(one, other)
-    assert one.epoch == len(one.history) == TRAIN.epochs
+    assert one.epoch == len(one.history) == READINGS.epochs
     another = train_cell(cell(features, row, seed=2), tmp_path / "another.ckpt")
-    assert another.last.tobytes() != one.last.tobytes()
+    assert another.history != one.history
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -139,7 +144,7 @@ def test_a_broken_and_resumed_cell_equals_the_unbroken(features, tmp_path, row, 
     resumed = train_cell(cell(features, row), tmp_path / "broken.ckpt")
     assert_same(resumed, whole)
     assert resumed.seconds[:epochs] == seconds  # these epochs were not trained again
-    assert len(resumed.seconds) == TRAIN.epochs
+    assert len(resumed.seconds) == READINGS.epochs
 
 
 @pytest.mark.parametrize(
@@ -149,6 +154,7 @@ def test_a_broken_and_resumed_cell_equals_the_unbroken(features, tmp_path, row, 
         {"name": "other"},
         {"row": ROWS["rrtn-ruwl"].model_copy(update={"method": "other"})},
         {"train": TRAIN.model_copy(update={"epsilon": 1e-7})},
+        {"readings": readings(epochs=3)},
         {"origin": {"corpus": "b"}},
     ],
     ids=lambda change: next(iter(change)),
@@ -196,12 +202,13 @@ def test_last_is_the_last_epoch_and_best_the_one_with_the_highest_dev_ccc(tmp_pa
     state = train_cell(cell(features, "vanilla", epochs=8), tmp_path / "cell.ckpt")
     history = pd.DataFrame(state.history)
     assert history["epoch"].tolist() == list(range(1, 9))
-    assert state.best_epoch == history["dev_ccc"].argmax() + 1
-    assert state.best_epoch < 8, "choose other labels: best and last are the same epoch"
+    last, best = state.chosen["last"], state.chosen["best"]
+    assert (last.epoch, best.epoch) == (8, history["dev_ccc"].argmax() + 1)
+    assert best.epoch < 8, "choose other labels: best and last are the same epoch"
     labels = pd.read_csv(features / "dev.csv")[TARGETS].to_numpy(np.float32)
-    assert ccc(labels, state.last).mean() == pytest.approx(history["dev_ccc"].iloc[-1], abs=1e-6)
-    assert ccc(labels, state.best).mean() == pytest.approx(history["dev_ccc"].max(), abs=1e-6)
-    assert state.best_ccc == history["dev_ccc"].max()
+    for chosen, score in ((last, history["dev_ccc"].iloc[-1]), (best, history["dev_ccc"].max())):
+        assert ccc(labels, chosen.predictions).mean() == pytest.approx(score, abs=1e-6)
+        assert chosen.dev_ccc == score
 
 
 def test_the_history_names_every_loss_and_weight(features, tmp_path):
@@ -242,18 +249,19 @@ def test_a_prediction_does_not_depend_on_the_other_clips(tmp_path, row):
     data = Packed(tmp_path, "dev", torch.device("cpu"))
     assert len(data) > training.EVALUATION_BATCH
     torch.manual_seed(0)
-    twins = Twins(ROWS[row], TRAIN, 64, len(TARGETS))
+    twins = Twins(ROWS[row], TRAIN, READINGS, 64, len(TARGETS))
     for module in twins.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None  # the running statistics are those of the next batches
-    x = data.views(torch.arange(32), TRAIN.frames, TRAIN.padding)
+    x = data.views(torch.arange(32), TRAIN.frames, READINGS.padding_level)
     twins(x, data.labels[:32], torch.Generator().manual_seed(0))
-    together = predict(twins, data, TRAIN)
+    together = predict(twins, data, cell(tmp_path, row), epoch=0)
     assert together.shape == (len(data), len(TARGETS))
     assert together.dtype == np.float32
+    shape = (TRAIN.frames, READINGS.padding_level)
     with torch.inference_mode():
         alone = [
-            twins.predict(data.views(torch.tensor([clip]), TRAIN.frames, TRAIN.padding)).numpy()
+            twins.predict(data.views(torch.tensor([clip]), *shape)).numpy()
             for clip in range(len(data))
         ]
     np.testing.assert_allclose(together, np.concatenate(alone), rtol=0, atol=1e-5)
@@ -261,30 +269,31 @@ def test_a_prediction_does_not_depend_on_the_other_clips(tmp_path, row):
 
 
 def test_one_view_has_no_projector_and_two_share_all_weights():
-    vanilla = Twins(ROWS["vanilla"], TRAIN, 64, 10)
+    vanilla = Twins(ROWS["vanilla"], TRAIN, READINGS, 64, 10)
     assert vanilla.projector is None
     assert {name.split(".")[0] for name, _ in vanilla.named_parameters()} == {"encoder", "head"}
-    twins = Twins(ROWS["vanilla"].model_copy(update={"views": 2}), TRAIN, 64, 10)
+    twins = Twins(ROWS["vanilla"].model_copy(update={"views": 2}), TRAIN, READINGS, 64, 10)
     extra = set(dict(twins.named_parameters())) - set(dict(vanilla.named_parameters()))
     assert extra == {"projector.weight", "projector.bias"}
 
 
 def test_twins_without_stripes_see_the_same_twice():
     no_mask = TRAIN.spec_augment.model_copy(update={"frame_stripes": 0, "band_stripes": 0})
-    still = {"spec_augment": no_mask, "block_dropout": 0.0, "head_dropout": 0.0}
+    still = readings(block_dropout=0.0, head_dropout=0.0)
+    train = TRAIN.model_copy(update={"spec_augment": no_mask})
     torch.manual_seed(0)
-    twins = Twins(ROWS["rrtn"], TRAIN.model_copy(update=still), 64, 10)
+    twins = Twins(ROWS["rrtn"], train, still, 64, 10)
     x, labels = torch.randn(8, 1, 32, 64), torch.rand(8, 10)
     clean, masked, _ = twins(x, labels, torch.Generator().manual_seed(0)).tolist()
     assert clean == masked
-    masks = Twins(ROWS["rrtn"], TRAIN, 64, 10)
+    masks = Twins(ROWS["rrtn"], TRAIN, still, 64, 10)
     clean, masked, _ = masks(x, labels, torch.Generator().manual_seed(0)).tolist()
     assert clean != masked
 
 
 def test_every_loss_moves_the_encoder_and_only_barlow_twins_the_projector():
     torch.manual_seed(0)
-    twins = Twins(ROWS["rrtn"], TRAIN, 64, 10)
+    twins = Twins(ROWS["rrtn"], TRAIN, READINGS, 64, 10)
     x, labels = torch.randn(8, 1, 32, 64), torch.rand(8, 10)
     for place in range(3):
         twins.zero_grad()
@@ -299,7 +308,7 @@ def test_every_loss_moves_the_encoder_and_only_barlow_twins_the_projector():
 
 
 def test_ruwl_learns_its_weights_with_the_network():
-    named = dict(Objective(ROWS["rrtn-ruwl"], TRAIN, 64, 10).named_parameters())
+    named = dict(Objective(ROWS["rrtn-ruwl"], TRAIN, READINGS, 64, 10).named_parameters())
     assert named["weighting.c"].requires_grad
     assert "twins.head.weight" in named
 
@@ -315,7 +324,7 @@ def test_ruwl_learns_its_weights_with_the_network():
 def test_a_row_that_does_not_fit_is_an_error_with_its_place(change, fault):
     row = ROWS["rrtn-ruwl"].model_copy(update=change)
     with pytest.raises(ParamsError) as caught:
-        check(row, TRAIN, "rows.cnn14-rrtn-ruwl")
+        check(row, TRAIN, READINGS, "rows.cnn14-rrtn-ruwl")
     assert str(caught.value).startswith("params.yaml: rows.cnn14-rrtn-ruwl: ")
     assert fault in str(caught.value)
 
@@ -341,17 +350,14 @@ PARAMS = """\
 profile: toy
 corpus: {name: made-up}
 features: {bands: 64}
+readings: {preset: paper, epochs: 20, padding: silence, head_dropout: 0}
 train:
-  epochs: 20
   batch: 8
   learning_rate: 0.001
   epsilon: 1.0e-8
   weight_decay: 0.01
   frames: 32
-  padding: -100
   width: 0.03125
-  block_dropout: 0.2
-  head_dropout: 0
   embedding: 16
   redundancy: 0.001
   spec_augment: {frames: 8, frame_stripes: 2, bands: 8, band_stripes: 2}
@@ -367,6 +373,13 @@ rows:
 CELL = ["--row", "cnn10-rrtn-ruwl", "--seed", "3"]
 
 
+def write_tree(folder, params):
+    """What the train stage reads: features, params.yaml, presets."""
+    write_features(folder / "features" / "toy")
+    (folder / "params.yaml").write_text(params)
+    shutil.copytree(REPOSITORY / PRESETS, folder / PRESETS)
+
+
 def outputs(folder):
     out = folder / "runs" / "toy" / "cnn10-rrtn-ruwl-3"
     record = json.loads((out / "record.json").read_text())
@@ -376,8 +389,7 @@ def outputs(folder):
 
 def test_a_stage_killed_by_the_system_goes_on_where_it_was(tmp_path, monkeypatch):
     for name in ("killed", "whole"):
-        write_features(tmp_path / name / "features" / "toy")
-        (tmp_path / name / "params.yaml").write_text(PARAMS)
+        write_tree(tmp_path / name, PARAMS)
     checkpoint = tmp_path / "killed" / "scratch" / "toy" / "cnn10-rrtn-ruwl-3.ckpt"
     command = [sys.executable, "-m", "stages.train", *CELL]
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

@@ -7,7 +7,9 @@ import torch
 
 from harness.errors import ParamsError
 from harness.learning.weighting import build
+from tests.readings import readings
 
+PAPER = readings()
 RUWL = {"rule": "ruwl", "scale": [1, 1, 1e-8], "start": [1, 1, 0.01]}
 LOSSES = [0.7, 0.9, 500.0]
 
@@ -30,13 +32,13 @@ def equation_6(losses, scale, c):
     ],
 )
 def test_ruwl_is_equation_6_with_lambda_multiplying(losses, scale, start):
-    rule = build({"rule": "ruwl", "scale": scale, "start": start}, len(losses))
+    rule = build({"rule": "ruwl", "scale": scale, "start": start}, len(losses), PAPER)
     total = rule(torch.tensor(losses)).item()
     assert total == pytest.approx(equation_6(losses, scale, start), rel=1e-5)
 
 
 def test_ruwl_at_the_papers_start_by_hand():
-    rule = build(RUWL, 3)
+    rule = build(RUWL, 3, PAPER)
     # 0.7 + 0.9 + 1e-8 / 1e-4 · 500 + 2 ln 2 + ln 1.0001 + |2 - 2.01|
     assert rule(torch.tensor(LOSSES)).item() == pytest.approx(3.0463943, abs=1e-5)
 
@@ -44,7 +46,7 @@ def test_ruwl_at_the_papers_start_by_hand():
 @pytest.mark.parametrize("start", [[1, 1, 0.01], [0.4, -0.7, 0.1]])  # Σ|c| above 2, and below
 def test_ruwl_has_the_gradient_of_equation_6(start):
     scale = [1, 1, 1e-4]
-    rule = build({"rule": "ruwl", "scale": scale, "start": start}, 3)
+    rule = build({"rule": "ruwl", "scale": scale, "start": start}, 3, PAPER)
     losses = torch.tensor(LOSSES, requires_grad=True)
     rule(losses).backward()
     restraint = -1 if sum(map(abs, start)) < 2 else 1
@@ -57,13 +59,13 @@ def test_ruwl_has_the_gradient_of_equation_6(start):
 
 
 def test_ruwl_weights_are_lambda_over_c_squared():
-    assert build(RUWL, 3).weights().tolist() == pytest.approx([1, 1, 1e-4], rel=1e-6)
-    learned = [name for name, _ in build(RUWL, 3).named_parameters()]
+    assert build(RUWL, 3, PAPER).weights().tolist() == pytest.approx([1, 1, 1e-4], rel=1e-6)
+    learned = [name for name, _ in build(RUWL, 3, PAPER).named_parameters()]
     assert learned == ["c"]
 
 
 def test_fixed_is_the_weighted_sum_and_learns_nothing():
-    rule = build({"rule": "fixed", "weights": [1, 1, 0.001]}, 3)
+    rule = build({"rule": "fixed", "weights": [1, 1, 0.001]}, 3, PAPER)
     losses = torch.tensor(LOSSES, requires_grad=True)
     total = rule(losses)
     total.backward()
@@ -78,8 +80,8 @@ def test_fixed_is_the_weighted_sum_and_learns_nothing():
         ({"rule": "rulw", "scale": [1], "start": [1]}, ["'rulw'", "'fixed'", "'ruwl'"]),
         ({"weights": [1, 1, 1]}, ["weighting.rule", "None", "'fixed'", "'ruwl'"]),
         ({"rule": ["fixed"], "weights": [1, 1, 1]}, ["weighting.rule", "['fixed']"]),
-        ({"rule": "fixed", "weigths": [1, 1, 1]}, ["'fixed'", "['weights']", "['weigths']"]),
-        ({"rule": "ruwl", "scale": [1, 1, 1]}, ["'ruwl'", "['scale', 'start']", "['scale']"]),
+        ({"rule": "fixed", "weigths": [1, 1, 1]}, ["'fixed'", "['weights']", "'weigths'"]),
+        ({"rule": "ruwl", "start": [1, 1, 1]}, ["'ruwl'", "['scale', 'start', 'lambda_']"]),
         ({"rule": "fixed", "weights": [1, 1]}, ["weighting.weights", "2 numbers", "3 losses"]),
         (RUWL | {"start": [1, 1]}, ["weighting.start", "2 numbers", "3 losses"]),
         (RUWL | {"scale": [1, 1, 1, 1]}, ["weighting.scale", "4 numbers", "3 losses"]),
@@ -87,19 +89,19 @@ def test_fixed_is_the_weighted_sum_and_learns_nothing():
 )
 def test_a_wrong_block_is_an_error_that_names_the_fault(block, parts):
     with pytest.raises(ParamsError) as caught:
-        build(block, 3)
+        build(block, 3, PAPER)
     assert all(part in str(caught.value) for part in parts), str(caught.value)
 
 
 @pytest.mark.parametrize("weights", [1, [1, 1, "x"], [1, 1, None], [1, 1, [1]]])
 def test_weights_that_are_no_list_of_numbers_are_an_error_that_names_them(weights):
     with pytest.raises(ParamsError, match=r"weighting\.weights"):
-        build({"rule": "fixed", "weights": weights}, 3)
+        build({"rule": "fixed", "weights": weights}, 3, PAPER)
 
 
 def test_ruwl_anneals_barlow_twins_away_and_pins_the_sum_of_c_at_2():
     """An epoch of Hume-VB has 156 steps; the fixed rule keeps 1e-3."""
-    rule = build(RUWL, 3)
+    rule = build(RUWL, 3, PAPER)
     optimizer = torch.optim.AdamW(rule.parameters(), lr=1e-3, eps=1e-8, weight_decay=0.01)
     losses = torch.tensor([0.5, 0.5, 300.0])
 

@@ -1,0 +1,120 @@
+"""The `readings` block: every detail that the paper leaves open, and how it is read here.
+
+A preset (profiles/readings/<name>.yaml) has a value for every key; params.yaml names the preset
+and the keys that differ from it. `row+key=value` names a row with one reading changed.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+from ruamel.yaml.comments import CommentedMap
+
+from harness.config.strict import PARAMS, Strict, parse, read_yaml, section
+from harness.errors import ParamsError
+
+PRESETS = Path("profiles/readings")
+SILENCE = -100.0  # dB: log-mel of digital silence, 10·lg(1e-10)
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Losses = Annotated[list[float], Field(min_length=3, max_length=3)]
+
+
+class Readings(Strict):
+    """One value for every open detail; each field says what it decides."""
+
+    epochs: int = Field(gt=0, description="length of the training")
+    ccc_loss: Literal["per_target", "pooled"] = Field(
+        description="CCC of the loss: mean over the targets, or one over the flattened batch"
+    )
+    mask_axes: Literal["described", "released"] = Field(
+        description="axes of the masks: time and mel, or time alone (ResNet-18: mel alone)"
+    )
+    mask_place: Literal["before_bn0", "after_bn0"] = Field(
+        description="masking the log-mel, or its normalised bands (no difference on ResNet-18)"
+    )
+    mask_fill: Literal["zero", "mean", "silence"] = Field(description="what stands in a mask")
+    masked_view: Literal["second", "both"] = Field(description="which of the two views is masked")
+    barlow_twins: Literal["standardised", "affine", "uncentred"] = Field(
+        description="normalisation of the embeddings before their correlation"
+    )
+    ruwl_lambda: Literal["multiplies", "divides"] = Field(description="λ in the weights of RUWL")
+    ruwl_start: Losses = Field(description="the first c of RUWL")
+    ruwl_decay: Literal["as_network", "none"] = Field(description="weight decay on c")
+    fixed_weights: Losses = Field(description="weights of the three losses without RUWL")
+    block_dropout: Share = Field(description="dropout after each block of CNN10 and CNN14")
+    head_dropout: Share = Field(description="dropout before the hidden layer of CNN10 and CNN14")
+    padding: Literal["zero_db", "silence"] = Field(description="what follows a short clip")
+    dev_crop: Literal["first", "random"] = Field(description="which part of a long dev clip counts")
+    selection: Literal["last", "best", "held_out"] = Field(
+        description="epoch that is reported: last, best on dev, best on held-out train speakers"
+    )
+    twin_forward: Literal["two_passes", "joint"] = Field(
+        description="batch statistics of each view alone, or of both together"
+    )
+
+    @model_validator(mode="after")
+    def _silence_is_a_level(self) -> "Readings":
+        if (self.mask_place, self.mask_fill) == ("after_bn0", "silence"):
+            raise ValueError("mask_fill: silence is a level in dB and needs mask_place: before_bn0")
+        return self
+
+    @property
+    def padding_level(self) -> float:
+        """dB after short clips."""
+        return 0.0 if self.padding == "zero_db" else SILENCE
+
+    def trained(self) -> dict[str, Any]:
+        """What a training depends on: choosing between its last and best epoch comes after it."""
+        return {**self.model_dump(), "selection": self.selection == "held_out"}
+
+
+def read_readings(row: str = "", path: Path = PARAMS) -> Readings:
+    """The readings of params.yaml, or of a row with changes: "cnn10-rrtn+ccc_loss=pooled".
+
+    Raises ParamsError for an unknown preset, key or value, naming the nearest one.
+    """
+    node = section("readings", path)
+    if not isinstance(node, CommentedMap) or not isinstance(node.get("preset"), str):
+        raise ParamsError(f"{path}: 'readings.preset' is missing; name one of {_presets(path)}")
+    changed = changes(row)
+    node.update(changed)
+    for key, value in _preset(node.pop("preset"), path).model_dump().items():
+        node.setdefault(key, value)
+    return parse(Readings, node, f"readings of '{row}'" if changed else "readings", path)
+
+
+def base(row: str) -> str:
+    """The row's block in params.yaml: "cnn10-rrtn+ccc_loss=pooled" → "cnn10-rrtn"."""
+    return row.split("+")[0]
+
+
+def changes(row: str) -> dict[str, Any]:
+    """The readings that a row's name changes; numbers are read as such, "1,1,0" as a list."""
+    found = {}
+    for change in row.split("+")[1:]:
+        key, sign, value = change.partition("=")
+        if not sign:
+            raise ParamsError(f"row '{row}': '{change}' is no change of a reading; use key=value")
+        found[key] = [_number(v) for v in value.split(",")] if "," in value else _number(value)
+    return found
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _preset(name: str, path: Path) -> Readings:
+    file = path.parent / PRESETS / f"{name}.yaml"
+    if not file.is_file():
+        raise ParamsError(f"{path}: readings.preset = '{name}' is not one of {_presets(path)}")
+    return parse(Readings, read_yaml(file), "", file)
+
+
+def _presets(path: Path) -> list[str]:
+    return sorted(file.stem for file in (path.parent / PRESETS).glob("*.yaml"))

@@ -1,0 +1,117 @@
+"""What each reading of the paper is worth: rows with one reading changed, beside the same row."""
+
+from typing import Any
+
+from tabulate import tabulate
+
+from harness.config.readings import Readings, base, changes
+from harness.evaluation.ccc import Array, mean_ccc
+from harness.evaluation.rendering import number, probability
+from harness.evaluation.significance import headline
+
+SIGN = {True: "higher", False: "lower"}
+
+
+def compared(row: str, other: str, moments: dict[str, Array], level: float) -> dict[str, Any]:
+    """Ĉ of `row` less Ĉ of `other`, with interval and two-tailed p.
+
+    `moments`: row → [seeds, speakers, targets, 6], the same seeds and speakers in all.
+    """
+    found = headline(moments[row], moments[other], level)
+    return {
+        "row": row,
+        "against": other,
+        "ccc": float(mean_ccc(moments[row]).mean()),
+        "against_ccc": float(mean_ccc(moments[other]).mean()),
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "covers": found.covers,
+    }
+
+
+def sensitivity(
+    rows: list[str], readings: Readings, moments: dict[str, Array], level: float
+) -> list[dict[str, Any]]:
+    """One dict a row: `compared` with its base, the keys and values changed, and what it means."""
+    return [
+        compared(row, base(row), moments, level)
+        | {
+            "change": ", ".join(f"{k} {_text(v)}" for k, v in changes(row).items()),
+            "from": ", ".join(_text(getattr(readings, k, "")) for k in changes(row)),
+        }
+        for row in rows
+    ]
+
+
+def meaning(line: dict[str, Any]) -> str:
+    """What the reading decides, and what was seen."""
+    keys = changes(line["row"])
+    about = [
+        f.description or "" for k in keys if (f := Readings.model_fields.get(k)) is not None
+    ] or ["every key that params.yaml leaves to the preset"]
+    if line["low"] is None or line["low"] <= 0 <= line["high"]:
+        seen = "no difference seen"
+    else:
+        seen = f"Ĉ {SIGN[line['difference'] > 0]}"
+    return f"{'; '.join(about)}: {seen}"
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """readings.md from the content of readings.json."""
+    percent = f"{100 * found['level']:g} % interval"
+    head = ["row", "reading", "instead of", "Ĉ", "change", percent, "p", "meaning"]
+    body = [
+        [
+            *(base(line["row"]), line["change"], line["from"], number(line["ccc"], 3)),
+            *_difference(line),
+            meaning(line),
+        ]
+        for line in found["readings"]
+    ]
+    parts = [f"# Readings of the paper, measured on {found['corpus']}", found["caption"]]
+    parts.append(_table(body, head))
+    if found["controls"]:
+        head = ["row", "Ĉ", "against", "Ĉ", "change", percent, "p"]
+        body = [
+            [
+                *(line["row"], number(line["ccc"], 3)),
+                *(line["against"], number(line["against_ccc"], 3)),
+                *_difference(line),
+            ]
+            for line in found["controls"]
+        ]
+        parts += ["## How much of RUWL is the Barlow Twins term", CONTROLS, _table(body, head)]
+    return "\n\n".join(parts) + "\n"
+
+
+CONTROLS = (
+    "Rows without RUWL and with other fixed weights (CCC, CCC of the masked view, Barlow Twins), "
+    "each against the row with RUWL. With a weight of 0 the network is trained on two views and "
+    "no redundancy is reduced at all."
+)
+
+
+def caption(found: dict[str, Any]) -> str:
+    """How the table was made, in sentences."""
+    seeds = ", ".join(map(str, found["seeds"]))
+    return (
+        f"Starting from the readings of profile {found['profile']} (preset {found['preset']}), one "
+        f"is changed at a time, and the row is trained again with seeds {seeds}. The change in Ĉ "
+        f"is on the {found['speakers']} dev speakers; interval and two-tailed p cover "
+        f"{found['covers']} and are not corrected for the {len(found['readings'])} comparisons."
+    )
+
+
+def _difference(line: dict[str, Any]) -> list[str]:
+    interval = f"[{line['low']:+.3f}, {line['high']:+.3f}]"
+    return [f"{line['difference']:+.3f}", interval, probability(line["p"])]
+
+
+def _table(body: list[list[str]], head: list[str]) -> str:
+    return tabulate(body, head, "github", disable_numparse=True)
+
+
+def _text(value: Any) -> str:
+    return ", ".join(f"{v:g}" for v in value) if isinstance(value, list) else str(value)

@@ -1,0 +1,74 @@
+"""Cells with one reading changed, and those without → readings.json, readings.md."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from harness.config.readings import base, changes, read_readings
+from harness.config.statistics import Statistics
+from harness.config.strict import PARAMS, block, section
+from harness.config.table import Table, read_table
+from harness.errors import ParamsError, RunError
+from harness.evaluation.cells import Labels, read_cell, read_labels
+from harness.evaluation.sensitivity import caption, compared, markdown, sensitivity
+from harness.stage import run
+
+
+def main() -> None:
+    """Compare each row of `sensitivity` with the row of the table that it changes."""
+    profile, rows, seeds = read_table()
+    asked, level = block(Table, "sensitivity"), block(Statistics, "statistics").level
+    untrained = [base(r) for r in asked.rows if base(r) not in [row.name for row in rows]]
+    if untrained or not set(asked.seeds) <= set(seeds):
+        missing = f"row '{untrained[0]}'" if untrained else f"seeds {asked.seeds}"
+        raise ParamsError(f"{PARAMS}: sensitivity needs {missing} in table as well")
+    corpus = Path("data", profile, "corpus.json")
+    if not corpus.is_file():
+        raise RunError(f"{corpus} is missing; run `dvc repro download`")
+    about = json.loads(corpus.read_text(encoding="utf-8"))
+    labels = read_labels(Path("features", profile, "dev.csv"), about["targets"])
+    names = [row.name for row in rows] + asked.rows
+    moments = {row: moments_of(row, profile, asked.seeds, labels) for row in names}
+
+    lines = sensitivity(asked.rows, read_readings(), moments, level)
+    ruwl = {row.encoder: row.name for row in rows if row.method == "rrtn-ruwl"}
+    fixed = [row for row in rows if row.method == "rrtn" and row.encoder in ruwl]
+    controls = [
+        compared(name, ruwl[row.encoder], moments, level)
+        for row in fixed
+        for name in [row.name, *(r for r in asked.rows if is_control(r, row.name))]
+        if any(is_control(r, row.name) for r in asked.rows)
+    ]
+    found = {
+        "profile": profile,
+        "corpus": about["name"],
+        "preset": section("readings")["preset"],
+        "seeds": asked.seeds,
+        "level": level,
+        "speakers": len(np.unique(labels.speakers)),
+        "covers": lines[0]["covers"],
+        "readings": lines,
+        "controls": controls,
+    }
+    found["caption"] = caption(found)
+    folder = Path("results", profile)
+    text = json.dumps(found, indent=2) + "\n"
+    (folder / "readings.json").write_text(text, encoding="utf-8")
+    (folder / "readings.md").write_text(markdown(found), encoding="utf-8")
+    print(markdown(found))
+
+
+def is_control(row: str, of: str) -> bool:
+    return base(row) == of and "fixed_weights" in changes(row)
+
+
+def moments_of(row: str, profile: str, seeds: list[int], labels: Labels) -> np.ndarray:
+    """[seeds, speakers, targets, 6] of a row, of the epoch that its readings select."""
+    folder = Path("variations" if changes(row) else "runs", profile)
+    selection = read_readings(row).selection
+    return np.array([read_cell(folder, row, seed, labels).moments[selection] for seed in seeds])
+
+
+if __name__ == "__main__":
+    run(main)
