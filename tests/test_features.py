@@ -24,14 +24,6 @@ PARAMS = Features(sample_rate=16000, window=512, hop=160, bands=64, low=50, high
 TARGETS = ["Awe", "Fear"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def sine(frequency, rate, seconds=1.0, level=0.5):
     return level * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)
 

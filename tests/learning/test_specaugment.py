@@ -12,15 +12,6 @@ from harness.learning.specaugment import masked
 CLIPS, FRAMES, BANDS = 3000, 60, 32
 
 
-@pytest.fixture(autouse=True)
-def reproducible():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
-
-
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
