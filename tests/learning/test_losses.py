@@ -1,22 +1,17 @@
 """harness.learning.losses: against audmetric, lightly and the formulas written out."""
 
+import math
+
 import audmetric
 import numpy as np
 import pytest
 import torch
 from lightly.loss.barlow_twins_loss import BarlowTwinsLoss
+from scipy.linalg import hadamard
 
 from harness.learning.losses import barlow_twins, ccc_loss
 
 REDUNDANCY = 1e-3
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def normal(*shape, seed=0):
@@ -77,6 +72,8 @@ def batches():
     yield "fewer dimensions than clips", normal(64, 5, seed=10) * 7 + 30, normal(64, 5, seed=11)
     yield "more dimensions than clips", normal(8, 100, seed=12), normal(8, 100, seed=13) * 0.01
     yield "nearly dead dimensions", shared * torch.logspace(-6, 2, 24), shared + 5
+    few = normal(128, 20, seed=23) @ normal(20, 2048, seed=24)
+    yield "the paper's size, rank 20", few + 0.1 * normal(128, 2048, seed=25), few
 
 
 BATCHES = {name: (a, b) for name, a, b in batches()}
@@ -139,20 +136,62 @@ def test_identical_views_leave_only_redundancy():
     assert barlow_twins(a, a, REDUNDANCY).item() == pytest.approx(off, rel=1e-3)
 
 
-def test_embeddings_wider_than_the_batch_cannot_reach_zero():
-    """rank C ≤ 127 at (128, 2048): λ (2048² / 127 - 2048) = 30.98 for identical views, and no
-    diagonal below 1 gets under 30.5 (λ = 0.001)."""
-    for a, b in [
-        (normal(128, 2048, seed=19), normal(128, 2048, seed=20)),
-        (normal(128, 2048, seed=19), normal(128, 2048, seed=19)),
-    ]:
-        assert barlow_twins(a, b, REDUNDANCY).item() >= 30.5
-    orthogonal = torch.ones(1, 1)
-    for _ in range(7):
-        orthogonal = torch.kron(orthogonal, torch.tensor([[1.0, 1.0], [1.0, -1.0]]))
-    flattest = orthogonal[:, 1:].repeat(1, 17)[:, :2048]  # 127 directions, each 16 or 17 times
+CLIPS, SIZE = 128, 2048  # §3.2, §2.1
+
+
+def least(rank):
+    """Least loss of a cross-correlation of this rank, and the diagonal d that has it.
+
+    ‖C‖² ≥ (Σ C_ii)² / rank, and Σ (1 - C_ii)² - λ Σ C_ii² is least, at a given mean d, where all
+    are equal: D (1 - d)² + λ (D² d² / rank - D d²).
+    """
+    quadratic = SIZE + REDUNDANCY * (SIZE**2 / rank - SIZE)
+    d = SIZE / quadratic
+    return SIZE - SIZE * d, d
+
+
+def orthogonal():
+    """127 uncorrelated directions over 128 clips, of mean 0 and variance 1: [128, 127]."""
+    square = torch.from_numpy(hadamard(CLIPS)).float()
+    return square[:, 1:]
+
+
+def test_embeddings_wider_than_the_batch_stay_above_a_floor():
+    """Centred over 128 clips, C has at most rank 127."""
+    floor, diagonal = least(rank=CLIPS - 1)
+    assert (floor, diagonal) == (pytest.approx(30.5, abs=0.05), pytest.approx(0.985, abs=1e-3))
+    noise = normal(CLIPS, SIZE, seed=19)
+    few = normal(CLIPS, 20, seed=23) @ normal(20, SIZE, seed=24)
+    flattest = orthogonal().repeat(1, 17)[:, :SIZE]  # each direction 16 or 17 times
+    pairs = [(noise, normal(CLIPS, SIZE, seed=20)), (few, few), (flattest, -flattest)]
+    for a, b in [*pairs, (noise, noise), (flattest, flattest)]:
+        assert barlow_twins(a, b, REDUNDANCY).item() > floor
     assert barlow_twins(flattest, flattest, REDUNDANCY).item() == pytest.approx(30.992, abs=0.02)
     assert barlow_twins(flattest, flattest, 0.0).item() == pytest.approx(0, abs=0.01)
+
+
+def test_the_floor_is_nearly_reached():
+    """By views that share 126 directions and differ a little along the last."""
+    floor, diagonal = least(rank=CLIPS - 2)
+    directions = orthogonal()
+    shared = directions[:, :-1].repeat(1, 17)[:, :SIZE]
+    other = diagonal * shared + math.sqrt(1 - diagonal**2) * directions[:, -1:]
+    found = barlow_twins(shared, other, REDUNDANCY).item()
+    assert found == pytest.approx(floor, abs=0.03)  # 126 does not divide 2048
+    assert least(rank=CLIPS - 1)[0] < found < 1.01 * least(rank=CLIPS - 1)[0]
+
+
+def test_training_does_not_get_below_the_floor():
+    """Descent on the embeddings themselves, free to be anything."""
+    pair = [normal(CLIPS, SIZE, seed=seed).requires_grad_() for seed in (26, 27)]
+    optimizer = torch.optim.Adam(pair, lr=0.05)
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = barlow_twins(*pair, REDUNDANCY)
+        loss.backward()
+        optimizer.step()
+    floor, _ = least(rank=CLIPS - 1)
+    assert floor < loss.item() < 1.1 * floor
 
 
 def test_losses_are_float32_whatever_comes_in():

@@ -3,22 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from scipy.stats import chisquare, ks_2samp
+from scipy.stats import chi2_contingency, chisquare
 from torchlibrosa.augmentation import SpecAugmentation
 
 from harness.config.training import SpecAugment
 from harness.learning.specaugment import masked
 
 CLIPS, FRAMES, BANDS = 3000, 60, 32
-
-
-@pytest.fixture(autouse=True)
-def reproducible():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 def generator(seed=0):
@@ -31,31 +22,84 @@ def ours(params, x=None, seed=0):
     return masked(x, params, generator(seed))
 
 
-def theirs(params):
+def theirs(params, shape=(CLIPS, 1, FRAMES, BANDS)):
     widths = params.frames, params.frame_stripes, params.bands, params.band_stripes
-    return SpecAugmentation(*widths).train()(torch.ones(CLIPS, 1, FRAMES, BANDS))
+    return SpecAugmentation(*widths).train()(torch.ones(shape, dtype=torch.float16))
 
 
-def fully_masked(x):
-    """Share of each clip's frames, and of its bands, that are zero throughout: [clips] each."""
+def masked_lines(x):
+    """Which frames and which bands of a clip are zero throughout: [clips, frames], [clips, bands].
+
+    No stripes cover all of the other axis here, so frames are due to frame stripes alone.
+    """
     zero = x[:, 0] == 0
-    return zero.all(dim=2).double().mean(dim=1), zero.all(dim=1).double().mean(dim=1)
+    return zero.all(dim=2).numpy(), zero.all(dim=1).numpy()
+
+
+def described(x):
+    """What can be seen of each clip's stripes, [clips] each."""
+    seen = {}
+    for axis, lines in zip(("frames", "bands"), masked_lines(x), strict=True):
+        length = lines.shape[1]
+        none = ~lines.any(axis=1)
+        seen[f"{axis} masked"] = lines.sum(axis=1)
+        seen[f"stripes of {axis}"] = (np.diff(lines, prepend=False) & lines).sum(axis=1)
+        seen[f"first of the {axis}"] = np.where(none, length, lines.argmax(axis=1))
+        seen[f"last of the {axis}"] = np.where(none, -1, length - lines[:, ::-1].argmax(axis=1))
+    return seen
+
+
+def binned(values, bins):
+    """The number of the bin of each value, cut at quantiles."""
+    cuts = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.searchsorted(cuts, values, side="right")
+
+
+def p_values(x, y):
+    """χ² of homogeneity, for each thing that can be seen and differs at all."""
+    left, right = described(x), described(y)
+    pooled = {name: np.concatenate([left[name], right[name]]) for name in left}
+    bins = {name: binned(values, 20) for name, values in pooled.items()}
+    frames, bands = (binned(pooled[f"{axis} masked"], 4) for axis in ("frames", "bands"))
+    bins["both axes"] = 4 * frames + bands
+    found = {}
+    for name, numbers in bins.items():
+        counts = np.array([np.bincount(half, minlength=21) for half in np.split(numbers, 2)])
+        counts = counts[:, counts.sum(axis=0) > 0]
+        if counts.shape[1] > 1:
+            found[name] = float(chi2_contingency(counts).pvalue)
+    return found
 
 
 PARAMS = [
     SpecAugment(frames=20, frame_stripes=2, bands=8, band_stripes=2),
     SpecAugment(frames=10, frame_stripes=3, bands=16, band_stripes=1),
-    SpecAugment(frames=1, frame_stripes=2, bands=2, band_stripes=2),
+    SpecAugment(frames=2, frame_stripes=2, bands=2, band_stripes=2),
 ]
 
 
 @pytest.mark.parametrize("params", PARAMS, ids=str)
-def test_as_much_is_masked_on_each_axis_as_by_torchlibrosa(params):
-    pairs = zip(fully_masked(ours(params)), fully_masked(theirs(params)), strict=True)
-    for found, expected in pairs:
-        error = ((found.var() + expected.var()) / CLIPS).sqrt()
-        assert abs(found.mean() - expected.mean()) <= 3 * error
-        assert ks_2samp(found.numpy(), expected.numpy()).pvalue > 0.001
+def test_stripes_are_as_many_as_wide_and_where_torchlibrosa_draws_them(params):
+    found = p_values(ours(params), theirs(params))
+    assert len(found) >= 7
+    assert min(found.values()) > 0.001, found
+
+
+def test_so_are_those_of_the_paper():
+    paper = SpecAugment(frames=64, frame_stripes=2, bands=8, band_stripes=2)
+    shape = (CLIPS, 1, 250, 64)
+    found = p_values(ours(paper, torch.ones(shape, dtype=torch.float16)), theirs(paper, shape))
+    assert len(found) == 9
+    assert min(found.values()) > 0.001, found
+
+
+@pytest.mark.parametrize(
+    "change", [{"frames": 22}, {"frame_stripes": 1}, {"bands": 9}, {"band_stripes": 3}], ids=str
+)
+def test_the_comparison_tells_other_stripes_apart(change):
+    other = theirs(PARAMS[0].model_copy(update=change))
+    found = p_values(ours(PARAMS[0]), other)
+    assert min(found.values()) < 1e-4, found
 
 
 def stripes(x, axis):
@@ -123,6 +167,6 @@ def test_clips_of_a_batch_get_different_stripes():
 
 def test_a_stripe_wider_than_the_clip_never_masks_all_of_it():
     wide = SpecAugment(frames=1000, frame_stripes=1, bands=1000, band_stripes=0)
-    frames, _ = fully_masked(ours(wide, torch.ones(CLIPS, 1, 10, BANDS)))
-    assert frames.max() == 0.9
-    assert frames.min() == 0
+    frames, _ = masked_lines(ours(wide, torch.ones(CLIPS, 1, 10, BANDS)))
+    assert frames.sum(axis=1).max() == 9
+    assert frames.sum(axis=1).min() == 0

@@ -1,38 +1,76 @@
-"""PANNs' CNN10 and CNN14 (Kong et al. 2020) as functions of a list of weights, without dropout.
+"""PANNs (Kong et al. 2020) as their authors publish them, in the package panns-inference.
 
-A block is (weight, gain, shift, weight, gain, shift): two 3×3 convolutions, each followed by batch
-normalisation with the statistics of the batch.
+Importing that package makes a folder in the home directory and fetches AudioSet's class names with
+wget. Its module of networks needs neither, so it is imported without running the package itself.
 """
 
+import importlib
+import importlib.util
+import sys
+
 import torch
-from torch.nn.functional import conv2d
+from torch import nn
+
+PACKAGE = "panns_inference"
 
 
-def normalised(x, gain, shift):
-    """Batch norm in training: over all axes but channels, [batch, channels, time, bands]."""
-    mean = x.mean(dim=(0, 2, 3), keepdim=True)
-    variance = ((x - mean) ** 2).mean(dim=(0, 2, 3), keepdim=True)
-    standard = (x - mean) / (variance + 1e-5).sqrt()
-    return standard * gain.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1)
+def _published():
+    spec = importlib.util.find_spec(PACKAGE)  # finds, does not run
+    sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+    try:
+        return importlib.import_module(f"{PACKAGE}.models")
+    finally:
+        del sys.modules[PACKAGE]  # a later plain import is a real one
 
 
-def halved(x):
-    """Mean of each 2×2 square; an odd last row or column is left out."""
-    time, bands = x.shape[2] // 2 * 2, x.shape[3] // 2 * 2
-    x = x[:, :, :time, :bands]
-    corners = [x[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)]
-    return sum(corners) / 4
+models = _published()
+models.Spectrogram = models.LogmelFilterBank = models.SpecAugmentation = nn.Identity
 
 
-def embedding(x, band_gain, band_shift, blocks, last_is_halved, weight, bias):
-    """Log-mel [batch, 1, time, bands] → [batch, size]."""
-    by_band = x.permute(0, 3, 2, 1)  # one statistic a mel band
-    x = normalised(by_band, band_gain, band_shift).permute(0, 3, 2, 1)
-    for number, (w1, gain1, shift1, w2, gain2, shift2) in enumerate(blocks):
-        x = normalised(conv2d(x, w1, padding=1), gain1, shift1).clamp(min=0)
-        x = normalised(conv2d(x, w2, padding=1), gain2, shift2).clamp(min=0)
-        if number < len(blocks) - 1 or last_is_halved:
-            x = halved(x)
-    over_time = x.mean(dim=3)
-    pooled = torch.stack([clip.max(dim=1).values + clip.mean(dim=1) for clip in over_time])
-    return (pooled @ weight.T + bias).clamp(min=0)
+class _Hidden(nn.Module):
+    """In place of the last layer: keeps what comes in, the hidden layer before its dropout."""
+
+    def forward(self, x):
+        self.seen = x
+        return x
+
+
+class _Absent(nn.Module):
+    """A block that is not there."""
+
+    def forward(self, x, pool_size, pool_type):
+        return x
+
+
+class CNN14(nn.Module):
+    """The published Cnn14 from log-mel [batch, 1, frames, bands] to its hidden layer [batch, 2048].
+
+    Front end, SpecAugment and the classes of AudioSet are taken off; nothing else is changed. Its
+    weights are to be loaded, with `assign`.
+    """
+
+    def __init__(self):
+        super().__init__()
+        with torch.device("meta"):  # the weights come from elsewhere
+            self.network = models.Cnn14(16000, 512, 160, 64, 50, 8000, classes_num=1)
+        self.network.fc_audioset = _Hidden()
+
+    def forward(self, x):
+        self.network(x)
+        return self.network.fc_audioset.seen
+
+    def without_dropout(self):
+        """Training without dropout: the flag that Cnn14 hands to it is off, batch norms' are on."""
+        self.train()
+        self.network.training = False
+        return self
+
+
+class CNN10(CNN14):
+    """Cnn14 without its last two blocks, [batch, 512]: the paper's Table 1; it is not published in
+    this package."""
+
+    def __init__(self):
+        super().__init__()
+        self.network.conv_block5 = self.network.conv_block6 = _Absent()
+        self.network.fc1 = nn.Linear(512, 512, device="meta")

@@ -1,0 +1,22 @@
+"""What all tests share."""
+
+import sys
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def reproducible():
+    """One torch thread and one seed: the same sums in the same order, and cores left for others.
+
+    A test file that does not import torch is not made to wait for it.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(threads)
