@@ -54,7 +54,7 @@ def _total(name: str, counts: Counts) -> Finding:
         verdict = CONDITION
         sentence = (
             f"this total includes a third set of {rest:,.0f}, about as large as the other two: the "
-            "test set, which is no column of the table and in none of its other totals."
+            "test set, which is no column of the table."
         )
     else:
         verdict = FAILS
