@@ -52,6 +52,15 @@ class Counts(Strict):
     total: Number | None
 
 
+class Totals(Strict):
+    """What the text says of the whole corpus, all three sets together."""
+
+    section: str
+    sentence: str
+    minutes: Number
+    speakers: Number
+
+
 class PaperRow(Strict):
     """A row of Table 2: parameters in millions, Ĉ, gains in percent (None where printed "-")."""
 
@@ -85,6 +94,7 @@ class Paper(Strict):
     corpus: str
     settings: dict[str, float]
     table1: dict[str, Counts]
+    corpus_totals: Totals
     table2: dict[str, PaperRow]
     claims: list[Claim]
 

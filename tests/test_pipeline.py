@@ -98,7 +98,7 @@ def test_a_stage_imports_every_module_that_it_lists(imported, stage):
         assert any(file.is_relative_to(dep) for file in found), f"{dep} is listed for nothing"
 
 
-@pytest.mark.parametrize("stage", ["collect", "statistics", "table", "readings"])
+@pytest.mark.parametrize("stage", ["collect", "statistics", "table", "readings", "audit"])
 def test_what_needs_no_torch_or_matplotlib_does_not_wait_for_them(imported, stage):
     assert {"torch", "lightning_fabric", "matplotlib"}.isdisjoint(imported[stage])
 
@@ -343,7 +343,7 @@ def tree(tmp_path_factory):
     patch.setenv("DVC_SITE_CACHE_DIR", str(folder / ".dvc" / "site"))
     small_params(folder, SYNTHETIC, "small", ROWS, SEEDS)
     output = dvc(folder, "repro")
-    assert stages_run(output) == {"download", "features", *CELLS, *AFTER}
+    assert stages_run(output) == {"download", "features", "audit", *CELLS, *AFTER}
     yield folder
     patch.undo()
 
@@ -473,7 +473,7 @@ def test_other_resamples_make_no_cell_stale(tree, params):
         ("harness/corpora/synthetic.py", {"download", "features"} | CELLS | AFTER),
         ("harness/evaluation/significance.py", {"statistics", "table"}),
         ("harness/evaluation/rendering.py", {"table"}),
-        ("paper.yaml", {"table"}),
+        ("paper.yaml", {"table", "audit"}),
     ],
 )
 def test_editing_a_module_makes_stale_what_uses_it(tree, file, expected):
