@@ -1,4 +1,5 @@
-# make repro: Table 2 from nothing; make test, make lint: the checks; make setup: the environment.
+# make repro: Table 2 from nothing; make readings: what each open detail of the paper is worth;
+# make test, make lint: the checks; make setup: the environment.
 PYTHON ?= python3
 JOBS ?= 2  # cells trained side by side; a GPU wants 1
 SHELL := bash
@@ -7,7 +8,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE  # else every process compiles its imports anew, torch's too
 
-.PHONY: setup repro test lint
+.PHONY: setup repro readings test lint
 
 setup: .venv/ready
 
@@ -27,6 +28,10 @@ repro: setup
 	@dvc repro --quiet features
 	@python -m harness.launch --jobs $(JOBS)
 	@dvc repro
+
+readings: repro
+	@python -m harness.launch --jobs $(JOBS) --block sensitivity
+	@dvc repro sensitivity/dvc.yaml
 
 test: setup
 	pytest

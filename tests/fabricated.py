@@ -100,14 +100,14 @@ def write_cell(row, seed, clips, labels, last, best, profile="toy"):
     history.to_csv(folder / "history.csv", index=False)
 
 
-def write_tree(truth, seeds=(1, 2), speakers=12, selection="last", **params):
+def write_tree(truth, seeds=(1, 2), speakers=12, selection="last", names=None, **params):
     """Params, corpus, labels and all cells below the working directory.
 
     `truth`: row → Ĉ of the last epoch, averaged over seeds; seeds are 0.004 apart, and the best
-    epoch is 0.01 better.
+    epoch is 0.01 better. `names`: the rows in the table, if not all.
     """
     rng = np.random.default_rng(3)
-    write_params(list(truth), seeds, selection, **params)
+    write_params(names or list(truth), seeds, selection, **params)
     profile = params.get("profile", "toy")
     size = speakers * 10
     clips = [f"{i:04d}" for i in range(size)]  # ids that look like numbers must stay text

@@ -63,7 +63,10 @@ def read_cell(runs: Path, row: str, seed: int, labels: Labels) -> Cell:
     try:
         return _cell(folder, row, seed, labels)
     except RunError as error:
-        raise RunError(f"cell {row}-{seed}: {error}; run `dvc repro train@{row}-{seed}`") from None
+        stage = "sensitivity/dvc.yaml:vary" if "+" in row else "train"
+        raise RunError(
+            f"cell {row}-{seed}: {error}; run `dvc repro {stage}@{row}-{seed}`"
+        ) from None
 
 
 def scores_table(cells: Cells, targets: list[str]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from tabulate import tabulate
 from harness.config.readings import Readings, base, changes
 from harness.evaluation.ccc import Array, mean_ccc
 from harness.evaluation.rendering import number, probability
-from harness.evaluation.significance import headline
+from harness.evaluation.significance import headline, holm
 
 SIGN = {True: "higher", False: "lower"}
 
@@ -34,8 +34,8 @@ def compared(row: str, other: str, moments: dict[str, Array], level: float) -> d
 def sensitivity(
     rows: list[str], readings: Readings, moments: dict[str, Array], level: float
 ) -> list[dict[str, Any]]:
-    """One dict a row: `compared` with its base, the keys and values changed, and what it means."""
-    return [
+    """One dict a row: `compared` with its base, what is changed, and Holm's p over all rows."""
+    lines = [
         compared(row, base(row), moments, level)
         | {
             "change": ", ".join(f"{k} {_text(v)}" for k, v in changes(row).items()),
@@ -43,6 +43,9 @@ def sensitivity(
         }
         for row in rows
     ]
+    for line, p in zip(lines, holm([line["p"] for line in lines]), strict=True):
+        line["p_holm"] = p
+    return lines
 
 
 def meaning(line: dict[str, Any]) -> str:
@@ -61,11 +64,12 @@ def meaning(line: dict[str, Any]) -> str:
 def markdown(found: dict[str, Any]) -> str:
     """readings.md from the content of readings.json."""
     percent = f"{100 * found['level']:g} % interval"
-    head = ["row", "reading", "instead of", "Ĉ", "change", percent, "p", "meaning"]
+    head = ["row", "reading", "instead of", "Ĉ", "change", percent, "p", "p (Holm)", "meaning"]
     body = [
         [
             *(base(line["row"]), line["change"], line["from"], number(line["ccc"], 3)),
             *_difference(line),
+            probability(line["p_holm"]),
             meaning(line),
         ]
         for line in found["readings"]
@@ -100,7 +104,8 @@ def caption(found: dict[str, Any]) -> str:
         f"Starting from the readings of profile {found['profile']} (preset {found['preset']}), one "
         f"is changed at a time, and the row is trained again with seeds {seeds}. The change in Ĉ "
         f"is on the {found['speakers']} dev speakers; interval and two-tailed p cover "
-        f"{found['covers']} and are not corrected for the {len(found['readings'])} comparisons."
+        f"{found['covers']}; Holm's p is corrected for the {len(found['readings'])} comparisons. "
+        "The meaning is read off the interval alone."
     )
 
 
