@@ -1,16 +1,17 @@
-"""moments.npz → statistics.json: Ĉ, gains, intervals and p of every row; metrics.json: Ĉ alone."""
+"""moments.npz → statistics.json: Ĉ, and every test of every comparison; metrics.json: Ĉ alone."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from harness.config.readings import read_readings
 from harness.config.statistics import Statistics
 from harness.config.strict import block
-from harness.config.table import Row, global_baseline, local_baseline, read_table
+from harness.config.table import BASELINES, Row, read_table
 from harness.errors import RunError
-from harness.evaluation.significance import row_numbers, speaker_weights
+from harness.evaluation.significance import comparisons, gather, scores
 from harness.stage import run
 
 FACTS = ("params", "params_trained", "width", "epochs")
@@ -18,7 +19,7 @@ DECIMALS = 8  # below this, a sum's last bits depend on the machine's BLAS
 
 
 def main() -> None:
-    """Every row of the table against its local and its global baseline, on the same resamples."""
+    """Every row of the table against each of its baselines, on the same resamples."""
     profile, rows, seeds = read_table()
     settings = block(Statistics, "statistics")
     source = Path("results", profile, "moments.npz")
@@ -31,33 +32,42 @@ def main() -> None:
         raise RunError(
             f"{source} has other rows or seeds than params.yaml; run `dvc repro collect`"
         )
-
-    def index(baseline: Row | None) -> int | None:
-        return None if baseline is None else rows.index(baseline)
-
-    baselines = {
-        "local": [index(local_baseline(row, rows)) for row in rows],
-        "global": [index(global_baseline(row, rows)) for row in rows],
+    indices = {
+        kind: [_place(find(row, rows), rows) for row in rows] for kind, find in BASELINES.items()
     }
     selection = read_readings().selection
     if selection not in collected:
         raise RunError(f"{source} has no selection '{selection}'; run `dvc repro collect`")
-    moments = collected[selection]
     rng = np.random.default_rng(settings.seed)
-    weights = speaker_weights(moments.shape[2], settings.resamples, rng)
-    numbers = row_numbers(moments, weights, baselines, settings.level)
-    for place, row in enumerate(numbers):
-        row.update({fact: collected[fact][place].item() for fact in FACTS})
-    rounded = {
-        name: {key: v if v is None else round(v, DECIMALS) for key, v in row.items()}
-        for name, row in zip(names, numbers, strict=True)
-    }
-    write(source.with_name("statistics.json"), rounded)
-    write(source.with_name("metrics.json"), {name: row["ccc"] for name, row in rounded.items()})
+    evidence = gather(collected[selection], settings.resamples, settings.level, rng)
+    compared = comparisons(evidence, indices)
+    numbers = {}
+    for place, (name, score) in enumerate(zip(names, scores(evidence), strict=True)):
+        facts = {fact: collected[fact][place].item() for fact in FACTS}
+        named = {
+            kind: found and {"baseline": names[found.pop("baseline")], **found}
+            for kind, found in compared[place].items()
+        }
+        numbers[name] = rounded({**score, **facts, "comparisons": named})
+    write(source.with_name("statistics.json"), numbers)
+    write(source.with_name("metrics.json"), {name: row["ccc"] for name, row in numbers.items()})
+
+
+def _place(baseline: Row | None, rows: list[Row]) -> int | None:
+    return None if baseline is None else rows.index(baseline)
+
+
+def rounded(value: Any, key: str = "") -> Any:
+    """Floats with `DECIMALS` decimals, but a p with six significant digits: it may be tiny."""
+    if isinstance(value, dict):
+        return {name: rounded(each, name) for name, each in value.items()}
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.6g}") if key in ("p", "p_holm") else round(value, DECIMALS)
 
 
 def write(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

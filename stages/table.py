@@ -1,4 +1,4 @@
-"""statistics.json and paper.yaml → table2.md, .csv, .json, .tex, and the table on the terminal."""
+"""statistics.json and paper.yaml → table2.md, .csv, .json, .tex, significance.md."""
 
 import json
 from pathlib import Path
@@ -11,13 +11,14 @@ from harness.config.table import read_table
 from harness.config.training import Train
 from harness.errors import RunError
 from harness.evaluation.rendering import comma_separated, latex, markdown, show
+from harness.evaluation.significance_table import significance_table
 from harness.evaluation.table import build
 from harness.paper import read_paper
 from harness.stage import run
 
 
 def main() -> None:
-    """Write Table 2 in four forms to results/<profile> and print it."""
+    """Write Table 2 in four forms and all tests to results/<profile>, and print the table."""
     profile, rows, seeds = read_table()
     settings = block(Statistics, "statistics")
     folder = Path("results", profile)
@@ -33,6 +34,8 @@ def main() -> None:
     }
     for kind, text in texts.items():
         (folder / f"table2.{kind}").write_text(text, encoding="utf-8")
+    evidence = significance_table(statistics, table)
+    (folder / "significance.md").write_text(evidence, encoding="utf-8")
     show(table)
 
 

@@ -114,7 +114,8 @@ FLOORS = [
     {"errors", "stage", "config", "corpora", "paper"},
     {"features", "evaluation"},
     {"learning"},
-    {"stages", "launch"},
+    {"stages", "launch", "simulate"},
+    {"cli"},
 ]
 
 

@@ -53,6 +53,17 @@ def global_baseline(row: Row, rows: list[Row]) -> Row | None:
     return None if row == rows[0] else rows[0]
 
 
+def ruwl_baseline(row: Row, rows: list[Row]) -> Row | None:
+    """The same encoder's row without RUWL (§4, "w/o RUWL"); None for a row that is not with it."""
+    if row.method != "rrtn-ruwl":
+        return None
+    same = (other for other in rows if (other.encoder, other.method) == (row.encoder, "rrtn"))
+    return next(same, None)
+
+
+BASELINES = {"local": local_baseline, "global": global_baseline, "ruwl": ruwl_baseline}
+
+
 def _row(name: str, blocks: dict[str, object], path: Path) -> Row:
     if name not in blocks:
         raise ParamsError(

@@ -17,10 +17,12 @@ Array = NDArray[np.float64]
 def fisher_z(r1: ArrayLike, r2: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> tuple[Array, Array]:
     """z = (artanh r1 − artanh r2) / √(1/(n1 − 3) + 1/(n2 − 3)) and its two-tailed p (Fisher 1921).
 
-    Coefficients and numbers of units broadcast; NaN stays NaN. Raises RunError where a coefficient
-    is not inside (−1, 1) or a sample has fewer than 4 units.
+    Coefficients and numbers of units broadcast; NaN stays NaN; equal coefficients give z = 0, also
+    at ±1. Raises RunError where one is not in [−1, 1] or a sample has fewer than 4 units.
     """
-    z = (_artanh(r1) - _artanh(r2)) / np.sqrt(_variance(n1) + _variance(n2))
+    with np.errstate(invalid="ignore"):
+        rise = np.where(np.equal(r1, r2), 0.0, _artanh(r1) - _artanh(r2))
+    z = rise / np.sqrt(_variance(n1) + _variance(n2))
     return z, 2 * ndtr(-np.abs(z))
 
 
@@ -46,9 +48,10 @@ def quantile(level: float) -> float:
 
 def _artanh(r: ArrayLike) -> Array:
     r = np.asarray(r, dtype=float)
-    if np.any(np.abs(r) >= 1):
-        raise RunError("Fisher's z needs coefficients inside (−1, 1); leave out perfect ones")
-    return np.arctanh(r)
+    if np.any(np.abs(r) > 1):
+        raise RunError("Fisher's z is of coefficients; give values from −1 to 1")
+    with np.errstate(divide="ignore"):
+        return np.arctanh(r)
 
 
 def _variance(n: ArrayLike) -> Array:

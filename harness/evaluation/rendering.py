@@ -20,7 +20,9 @@ def number(value: float | None, decimals: int) -> str:
 
 
 def probability(p: float | None) -> str:
-    """p with three decimals, or four below 0.001."""
+    """p with three decimals, or four below 0.001, and then at least "<0.0001"."""
+    if p is not None and p < 0.00005:
+        return "<0.0001"
     return number(p, 4 if p is not None and p < 0.001 else 3)
 
 
@@ -34,19 +36,34 @@ def _interval(row: dict[str, Any], key: str, decimals: int) -> str:
     return DASH if low is None else f"[{number(low, decimals)}, {number(high, decimals)}]"
 
 
-def _gain(kind: str, brief: bool) -> list[tuple[str, Cell]]:
-    key = f"{kind}_gain"
+def _gain(kind: str, brief: bool, alpha: float) -> list[tuple[str, Cell]]:
+    key, p, holm = f"{kind}_gain", f"p_{kind}", f"p_{kind}_holm"
+    paper: Cell = lambda row: number(row["paper"][key], 1)  # noqa: E731
+    if brief:
+        return [
+            (f"{kind} %", lambda row: number(row[key], 1)),
+            ("p", lambda row: probability(row[p]) + _star(row[holm], alpha)),
+            ("paper", paper),
+        ]
 
     def with_interval(row: dict[str, Any]) -> str:
         share = number(row[key], 1)
         return share if row[f"{key}_low"] is None else f"{share} {_interval(row, key, 1)}"
 
-    shown: Cell = (lambda row: number(row[key], 1)) if brief else with_interval
     return [
-        (f"{kind} %" if brief else f"{kind} gain (%)", shown),
-        ("p" if brief else f"p ({kind})", lambda row: probability(row[f"p_{kind}"])),
-        ("paper" if brief else f"paper {kind}", lambda row: number(row["paper"][key], 1)),
+        (f"{kind} gain (%)", with_interval),
+        (f"p ({kind})", lambda row: probability(row[p])),
+        (f"Holm ({kind})", lambda row: probability(row[holm])),
+        (f"paper {kind}", paper),
     ]
+
+
+def _star(p: float | None, alpha: float) -> str:
+    return "*" if p is not None and p <= alpha else ""
+
+
+def _alpha(table: dict[str, Any]) -> float:
+    return round(1 - table["level"], 10)
 
 
 def _columns(table: dict[str, Any], brief: bool) -> list[tuple[str, Cell]]:
@@ -60,7 +77,8 @@ def _columns(table: dict[str, Any], brief: bool) -> list[tuple[str, Cell]]:
         (f"{100 * table['level']:g} % interval", lambda row: _interval(row, "ccc", 3)),
         ("paper" if brief else "paper Ĉ", lambda row: number(row["paper"]["ccc"], 3)),
     ]
-    gains = [*_gain("local", brief), *_gain("global", brief)]
+    alpha = _alpha(table)
+    gains = [*_gain("local", brief, alpha), *_gain("global", brief, alpha)]
     return [("row", lambda row: row["row"]), *([] if brief else params), *scores, *gains]
 
 
@@ -114,9 +132,10 @@ def latex(table: dict[str, Any]) -> str:
     cells = _cells(table, columns, {1: r"\textbf{{{}}}", 2: r"\underline{{{}}}"})
     first = warning(table)
     sentences = _escape(" ".join([*([first] if first else []), caption(table)]))
-    groups = ("Parameters (M)", "$\\hat{C}$", r"Local gain (\%)", r"Global gain (\%)")
+    groups = {"Parameters (M)": 3, "$\\hat{C}$": 3, r"Local gain (\%)": 4, r"Global gain (\%)": 4}
+    head = [rf"\multicolumn{{{wide}}}{{c}}{{{group}}}" for group, wide in groups.items()]
     interval = _escape(columns[5][0])
-    gain = f"gain [{interval}] & $p$ & paper"
+    gain = f"gain [{interval}] & $p$ & Holm & paper"
     lines = [
         *([f"% {first}"] if first else []),
         "% needs \\usepackage{booktabs}",
@@ -125,8 +144,8 @@ def latex(table: dict[str, Any]) -> str:
         r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
         rf"\begin{{tabular}}{{l*{{{len(columns) - 1}}}{{r}}}}",
         r"\toprule",
-        " & ".join(["", *(rf"\multicolumn{{3}}{{c}}{{{group}}}" for group in groups)]) + r" \\",
-        "".join(rf"\cmidrule(lr){{{start}-{start + 2}}}" for start in (2, 5, 8, 11)),
+        " & ".join(["", *head]) + r" \\",
+        r"\cmidrule(lr){2-4}\cmidrule(lr){5-7}\cmidrule(lr){8-11}\cmidrule(lr){12-15}",
         rf"row & width 1 & trained & paper & $\pm$ sd & {interval} & paper & {gain} & {gain} \\",
         r"\midrule",
         *(" & ".join(map(_escape, row)) + r" \\" for row in cells),
@@ -165,4 +184,5 @@ def show(table: dict[str, Any]) -> None:
     if first:
         console.print(first, style="bold", markup=False)
     console.print(drawn)
-    console.print(caption(table), markup=False)
+    starred = f"* marks a p that Holm's correction leaves at or below {_alpha(table):g}."
+    console.print(f"{caption(table)} {starred}", markup=False)

@@ -8,13 +8,10 @@ from harness.errors import RunError
 from harness.paper import Paper, Printed
 
 SPLIT = "dev"
-GAINS = ("local_gain", "global_gain")
-MEASURED = (
-    *("params", "params_trained"),
-    *("ccc", "ccc_sd", "ccc_low", "ccc_high"),
-    *("local_gain", "local_gain_low", "local_gain_high", "p_local"),
-    *("global_gain", "global_gain_low", "global_gain_high", "p_global"),
-)
+GAINS = ("local_gain", "global_gain")  # those that the paper prints
+KINDS = ("local", "global", "ruwl")
+MEASURED = ("params", "params_trained", "ccc", "ccc_sd", "ccc_low", "ccc_high")
+COMPARED = ("gain", "gain_low", "gain_high", "p", "p_holm")
 
 
 def build(
@@ -31,9 +28,12 @@ def build(
 
     `statistics`: row → numbers (statistics.json); `corpus`: corpus.json; `training`: train block
     and readings, set beside the paper's settings. Gains in percent, null for a baseline; `paper`
-    cells are null for a row that the paper does not have. Raises RunError when a row has no
-    statistics.
+    cells are null for a row that the paper does not have. `covers` and `comparisons`: which
+    variance p covers, and for how many comparisons Holm corrects it; null where there is none.
+    Raises RunError when a row has no statistics.
     """
+    numbers = [_numbers(statistics, row) for row in rows]
+    compared = [each for found in numbers for each in found["comparisons"].values() if each]
     return {
         "profile": profile,
         "corpus": corpus["name"],
@@ -49,13 +49,15 @@ def build(
         },
         "resamples": settings.resamples,
         "level": settings.level,
-        "rows": [_row(row, _numbers(statistics, row), paper) for row in rows],
+        "covers": compared[0]["covers"] if compared else None,
+        "comparisons": compared[0]["family"] if compared else None,
+        "rows": [_row(row, found, paper) for row, found in zip(rows, numbers, strict=True)],
     }
 
 
 def _numbers(statistics: dict[str, dict[str, Any]], row: Row) -> dict[str, Any]:
     numbers = statistics.get(row.name)
-    missing = [key for key in MEASURED if key not in (numbers or {})]
+    missing = [key for key in (*MEASURED, "comparisons") if key not in (numbers or {})]
     if numbers is None or missing:
         what = f"row '{row.name}'" if numbers is None else f"'{missing[0]}' of row '{row.name}'"
         raise RunError(f"statistics.json has no {what}; run `dvc repro statistics`")
@@ -70,8 +72,16 @@ def _row(row: Row, numbers: dict[str, Any], paper: Paper) -> dict[str, Any]:
         "encoder": row.encoder,
         "method": row.method,
         **{key: numbers[key] for key in MEASURED},
+        **{key: value for kind in KINDS for key, value in _gain(kind, numbers).items()},
         "paper": {key: _value(getattr(printed, key, None)) for key in cells},
     }
+
+
+def _gain(kind: str, numbers: dict[str, Any]) -> dict[str, float | None]:
+    """<kind>_gain, _gain_low, _gain_high, p_<kind> and p_<kind>_holm; null without a baseline."""
+    found = numbers["comparisons"].get(kind) or dict.fromkeys(COMPARED)
+    names = (f"{kind}_gain", f"{kind}_gain_low", f"{kind}_gain_high", f"p_{kind}", f"p_{kind}_holm")
+    return {name: found[key] for name, key in zip(names, COMPARED, strict=True)}
 
 
 def _value(printed: Printed | None) -> float | None:
@@ -114,10 +124,9 @@ def caption(table: dict[str, Any]) -> str:
         "± is the standard deviation over seeds."
         if len(seeds) > 1
         else "± would be the standard deviation over seeds: n/a with one seed.",
-        f"The {percent} intervals (percentile) and p (two-tailed, on the difference of Ĉ, not "
-        f"corrected for several comparisons) are from {table['resamples']:,} paired bootstrap "
-        f"resamples of the {speakers} speakers; they cover the choice of speakers, not of seeds, "
-        "which are averaged first.",
+        f"The {percent} interval of Ĉ (percentile) is from {table['resamples']:,} paired bootstrap "
+        f"resamples of the {speakers} speakers, for these seeds.",
+        *_tests(table, percent),
         "Gains are relative, in percent, from unrounded Ĉ: local over the vanilla row of the same "
         f"encoder, global over {first}.",
         "Parameters are in millions, for width 1 (as the paper counts) and as trained.",
@@ -130,6 +139,23 @@ def caption(table: dict[str, Any]) -> str:
         )
     sentences.append("Best Ĉ bold, second underlined; 'paper' is what the paper prints.")
     return " ".join(sentences)
+
+
+def _tests(table: dict[str, Any], percent: str) -> list[str]:
+    if table["covers"] is None:
+        return []
+    if "seeds" in table["covers"]:
+        how = "are of the test that takes seeds as readers and speakers as cases, and cover both"
+    else:
+        how = (
+            "are from the same resamples and cover the choice of speakers, not of seeds, which "
+            "takes three seeds or more"
+        )
+    return [
+        f"p (two-tailed, of the difference of Ĉ) and the {percent} intervals of the gains {how}; "
+        f"Holm corrects p for the table's {table['comparisons']} comparisons. "
+        "All tests stand side by side in significance.md."
+    ]
 
 
 def _epoch(table: dict[str, Any]) -> str:

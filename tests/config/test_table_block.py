@@ -2,7 +2,7 @@ import pytest
 
 from harness.config.statistics import Statistics
 from harness.config.strict import block
-from harness.config.table import Row, global_baseline, local_baseline, read_table
+from harness.config.table import Row, global_baseline, local_baseline, read_table, ruwl_baseline
 from harness.errors import ParamsError
 
 ROWS = [
@@ -45,6 +45,16 @@ def test_local_baseline_is_the_first_vanilla_row_of_the_encoder():
 def test_global_baseline_is_the_first_row():
     names = [getattr(global_baseline(row, ROWS), "name", None) for row in ROWS]
     assert names == [None, *["resnet18"] * 4]
+
+
+def test_ruwl_is_compared_with_the_same_encoders_row_without_it():
+    rows = [
+        *ROWS,
+        Row("cnn14-rrtn-ruwl", "cnn14", "rrtn-ruwl"),
+        Row("cnn10-rrtn-ruwl", "cnn10", "rrtn-ruwl"),  # no row without
+    ]
+    names = [getattr(ruwl_baseline(row, rows), "name", None) for row in rows]
+    assert names == [*[None] * 5, "cnn14-rrtn", None]
 
 
 def test_rows_keep_the_order_of_the_table(params):

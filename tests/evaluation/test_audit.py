@@ -26,6 +26,7 @@ from harness.evaluation.audit.significance import difference_findings, units_nee
 from harness.evaluation.fisher import fisher_z
 from harness.learning.twins import parameters
 from harness.paper import Printed, read_paper
+from tests.readings import readings
 
 HUME = Path("profiles/hume-vb.yaml")
 
@@ -324,7 +325,7 @@ def test_formulas_count_what_the_networks_have(row):
     train = block(Train, "train", HUME)
     settings = parse(Row, section("rows", HUME)[row], f"rows.{row}", HUME)
     described = next(iter(parameter_counts(row, train.embedding).values()))
-    assert described == parameters(settings, train, bands=64, targets=10)
+    assert described == parameters(settings, train, readings(), bands=64, targets=10)
 
 
 def test_an_encoder_without_a_formula_is_named():

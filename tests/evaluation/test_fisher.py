@@ -47,6 +47,12 @@ def test_swapping_the_systems_turns_the_sign_and_keeps_p():
     assert fisher_z(0.5, 0.5, 10, 20) == (0, 1)
 
 
+def test_perfect_coefficients_give_no_nan():
+    assert fisher_z(1.0, 1.0, 10, 10) == (0, 1)
+    assert fisher_z(1.0, 0.9, 10, 10)[1] == 0
+    assert fisher_z([-1.0], 0.9, 10, 10)[0] == -np.inf
+
+
 def test_arrays_broadcast_and_nan_stays_nan():
     z, p = fisher_z([0.5, math.nan], [[0.1], [0.2]], 100, [30, 40])
     assert z.shape == p.shape == (2, 2)
@@ -86,7 +92,7 @@ def test_the_detectable_difference_is_just_significant():
     assert detectable(0.65, 568) > 5 * rise
 
 
-@pytest.mark.parametrize(("r", "n", "message"), [(1.0, 10, "inside"), (0.5, 3, "not 3")])
+@pytest.mark.parametrize(("r", "n", "message"), [(1.1, 10, "from −1 to 1"), (0.5, 3, "not 3")])
 def test_what_has_no_z_is_named(r, n, message):
     with pytest.raises(RunError, match=message):
         fisher_z(0.1, r, 10, n)

@@ -18,8 +18,10 @@ NUMBERS = {
     "local_gain_low": -0.25,
     "local_gain_high": 8.66,
     "p_local": 0.0714,
+    "p_local_holm": 0.2856,
     "global_gain": 10.04,
     "p_global": 0.0002,
+    "p_global_holm": 0.003,
     "global_gain_low": 6.0,
     "global_gain_high": 14.0,
 }
@@ -27,7 +29,9 @@ BASELINE = dict.fromkeys(key for key in NUMBERS if "gain" in key or key.startswi
 
 
 def rendered(**changes):
-    built = table(facts=NUMBERS, **changes)
+    built = table(facts={key: NUMBERS[key] for key in NUMBERS if key not in BASELINE}, **changes)
+    for row in built["rows"]:
+        row.update(NUMBERS)
     built["rows"][0].update(BASELINE)
     return built
 
@@ -38,10 +42,11 @@ def cells(line):
 
 def test_number_and_probability():
     assert [number(0.0, 3), number(2.0, 1), number(None, 2)] == ["0.000", "2.0", "–"]
-    assert [probability(p) for p in (0.0444, 0.001, 0.0002, 1.0, None)] == [
+    assert [probability(p) for p in (0.0444, 0.001, 0.0002, 4e-5, 1.0, None)] == [
         "0.044",
         "0.001",
         "0.0002",
+        "<0.0001",
         "1.000",
         "–",
     ]
@@ -61,9 +66,11 @@ def test_markdown_has_ours_and_the_papers_numbers_side_by_side():
         "paper Ĉ": "0.674",
         "local gain (%)": "4.2 [-0.2, 8.7]",
         "p (local)": "0.071",
+        "Holm (local)": "0.286",
         "paper local": "4.2",
         "global gain (%)": "10.0 [6.0, 14.0]",
         "p (global)": "0.0002",
+        "Holm (global)": "0.003",
         "paper global": "10.0",
     }
     baseline = dict(zip(head, cells(lines[2]), strict=True))
@@ -90,7 +97,7 @@ def test_every_line_of_the_csv_names_its_corpus_and_numbers_are_unrounded():
 def test_latex_has_as_many_cells_as_columns_and_escapes_its_text():
     text = latex(rendered(rows=[*ROWS, Row("my_row", "cnn10", "rrtn")]))
     body = text.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
-    assert [line.count(" & ") for line in body] == [12, 12, 12]
+    assert [line.count(" & ") for line in body] == [14, 14, 14]
     assert body[2].startswith(r"my\_row & ")
     assert body[2].count("--") == 4  # no such row in the paper
     assert r"\textbf{0.700 $\pm$ 0.012}" in body[2]
@@ -112,7 +119,11 @@ def test_without_a_terminal_the_printed_table_is_plain_text_of_100_columns(capsy
     assert "…" not in printed
     for name in names:
         assert sum(line.startswith(f"|{name} ") or f"|{name}|" in line for line in lines) == 1
-    assert any("0.0002" in line and "10.0" in line for line in lines)
+    assert any("0.0002*" in line and "10.0" in line for line in lines)
+    assert not any("0.071*" in line for line in lines)
+    assert "* marks a p that Holm's correction leaves at or below 0.05." in " ".join(
+        printed.split()
+    )
 
 
 def test_one_seed_shows_no_standard_deviation():

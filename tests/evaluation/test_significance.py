@@ -1,201 +1,204 @@
-from collections import Counter
-
 import numpy as np
 import pytest
-import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.errors import RunError
 from harness.evaluation import significance
+from harness.evaluation.bootstrap import p_percentile, percentile, resampled_scores, speaker_weights
 from harness.evaluation.ccc import mean_ccc, moments
+from harness.evaluation.fisher import fisher_z
+from harness.evaluation.mrmc import mrmc
 from harness.evaluation.significance import (
-    Score,
-    gain,
-    interval,
-    p_two_tailed,
-    resampled_scores,
-    row_numbers,
-    score,
-    speaker_weights,
+    BOTH,
+    SPEAKERS,
+    comparisons,
+    gather,
+    headline,
+    holm,
+    scores,
 )
-from tests.references.bootstrap import resampled_mean_ccc
+from tests.evaluation.systems import cells
 
 
-def cells(rows=2, seeds=2, speakers=8, each=6, targets=3, seed=0, effect=0.0, spread=0.3):
-    """Labels, predictions [rows, seeds, clips, targets], speaker of each clip, and moments."""
-    rng = np.random.default_rng(seed)
-    speaker = np.arange(speakers * each) % speakers
-    labels = rng.random((len(speaker), targets))
-    noise = spread * rng.normal(size=(rows, seeds, *labels.shape))
-    noise[1:] *= 1 - effect
-    bias = 0.1 * rng.normal(size=(rows, seeds, speakers, targets))[:, :, speaker]
-    predictions = labels + noise + bias
-    sums = [[moments(labels, cell, speaker) for cell in row] for row in predictions]
-    return labels, predictions, speaker, np.array(sums)
+def evidence(sums, resamples=300, level=0.95, seed=0):
+    return gather(sums, resamples, level, np.random.default_rng(seed))
 
 
-def test_resampled_scores_equal_a_loop_over_clips_on_the_same_resamples(monkeypatch):
-    monkeypatch.setattr(significance, "BLOCK", 100)  # several blocks, the last one shorter
-    labels, predictions, speaker, sums = cells()
-    weights = speaker_weights(8, 25, np.random.default_rng(1))
-    found = resampled_scores(sums, weights)
-    assert found.shape == (25, 2, 2)
-    for r, drawn in enumerate(weights):
-        for row in range(2):
-            for seed in range(2):
-                naive = resampled_mean_ccc(
-                    labels.tolist(), predictions[row, seed].tolist(), speaker.tolist(), drawn
-                )
-                assert found[r, row, seed] == pytest.approx(naive, abs=1e-12)
+def one_comparison(sums, **options):
+    return comparisons(evidence(sums, **options), {"local": [None, 0]})[1]["local"]
 
 
-def test_each_speaker_drawn_once_gives_the_score_itself():
-    *_, sums = cells()
-    once = np.ones((1, 8), dtype=int)
-    assert resampled_scores(sums, once)[0] == pytest.approx(mean_ccc(sums), abs=1e-12)
+def test_from_three_seeds_the_headline_covers_seeds_and_speakers():
+    *_, sums = cells(seeds=3)
+    found = headline(sums[1], sums[0], 0.95)
+    assert found.covers == BOTH
+    assert found[:5] == mrmc(sums[1], sums[0], 0.95)
 
 
-def test_weights_are_multinomial_draws_of_the_speakers():
-    weights = speaker_weights(5, 40_000, np.random.default_rng(0))
-    assert weights.shape == (40_000, 5)
-    assert (weights.sum(axis=1) == 5).all()
-    counts = Counter(weights[:, 2].tolist())
-    for k in range(4):
-        expected = scipy.stats.binom.pmf(k, 5, 1 / 5)
-        assert counts[k] / 40_000 == pytest.approx(expected, abs=0.01)
-    assert np.cov(weights.T)[0, 1] == pytest.approx(-1 / 5, abs=0.02)
-
-
-def test_the_generator_alone_decides():
-    *_, sums = cells()
-    runs = []
-    for seed in (4, 4, 5):
-        np.random.default_rng().random()
-        weights = speaker_weights(8, 50, np.random.default_rng(seed))
-        runs.append(row_numbers(sums, weights, {"local": [None, 0]}, 0.95))
-    assert runs[0] == runs[1]
-    assert runs[0] != runs[2]
-
-
-def test_one_speaker_cannot_be_resampled():
-    with pytest.raises(RunError, match="dev split has 1 speaker"):
-        speaker_weights(1, 10, np.random.default_rng(0))
-
-
-def test_interval_is_scipys_percentile_bootstrap_over_speakers():
-    *_, sums = cells(rows=1, seeds=1, speakers=20)
-
-    def statistic(drawn):
-        return float(mean_ccc(sums[0, 0][drawn]))
-
-    theirs = scipy.stats.bootstrap(
-        (np.arange(20),),
-        statistic,
-        vectorized=False,
-        method="percentile",
-        n_resamples=3000,
-        rng=np.random.default_rng(0),
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_with_fewer_seeds_the_headline_is_the_bootstrap_over_speakers_and_says_so(seeds):
+    *_, sums = cells(seeds=seeds)
+    found = headline(sums[1], sums[0], 0.9)
+    assert (found.covers, found.df) == (SPEAKERS, None)
+    weights = speaker_weights(8, significance.RESAMPLES, np.random.default_rng(0))
+    drawn = resampled_scores(sums, weights).mean(axis=-1)
+    drawn = drawn[:, 1] - drawn[:, 0]
+    assert found[:4] == pytest.approx(
+        (
+            float(np.mean(mean_ccc(sums[1]) - mean_ccc(sums[0]))),
+            *percentile(drawn, 0.9),
+            p_percentile(drawn),
+        )
     )
-    assert interval(theirs.bootstrap_distribution, 0.95) == pytest.approx(
-        tuple(theirs.confidence_interval), abs=1e-12
-    )
-    weights = speaker_weights(20, 3000, np.random.default_rng(1))
-    ours = interval(resampled_scores(sums, weights)[:, 0, 0], 0.95)
-    width = theirs.confidence_interval.high - theirs.confidence_interval.low
-    assert ours == pytest.approx(tuple(theirs.confidence_interval), abs=0.1 * width)
+    assert headline(sums[1], sums[0], 0.9, weights) == found
 
 
-def test_interval_covers_the_middle_share():
-    assert interval(np.arange(101.0), 0.9) == pytest.approx((5, 95))
+def test_every_p_says_what_it_covers():
+    *_, sums = cells(seeds=3)
+    found = one_comparison(sums)
+    assert {name: test["covers"] for name, test in found["tests"].items()} == {
+        "mrmc": "seeds and speakers",
+        "bootstrap": "speakers",
+        "bootstrap BCa": "speakers",
+        "permutation": "speakers",
+        "sign flip": "seeds",
+        "t": "seeds",
+        "fisher z": "clips",
+    }
+    assert found["covers"] == "seeds and speakers"
+    assert found["p"] == found["tests"]["mrmc"]["p"]
+    assert found["tests"]["sign flip"]["smallest_p"] == 0.25
 
 
-def test_speakers_are_the_unit_when_clips_of_a_speaker_err_together():
-    rng = np.random.default_rng(0)
-    speaker = np.repeat(np.arange(12), 30)
-    labels = rng.random((360, 1))
-    predictions = labels + 0.3 * rng.normal(size=(12, 1))[speaker]
-
-    def width(units):
-        sums = moments(labels, predictions, units)[np.newaxis, np.newaxis]
-        weights = speaker_weights(len(set(units)), 2000, np.random.default_rng(0))
-        low, high = interval(resampled_scores(sums, weights)[:, 0, 0], 0.95)
-        return high - low
-
-    assert width(speaker) > 2 * width(np.arange(360))
+def test_one_seed_has_no_spread_and_no_test_over_seeds():
+    *_, sums = cells(seeds=1)
+    found = evidence(sums)
+    assert [row["ccc_sd"] for row in scores(found)] == [None, None]
+    compared = one_comparison(sums)
+    assert compared["covers"] == SPEAKERS
+    for name in ("mrmc", "sign flip", "t"):
+        assert compared["tests"][name]["p"] is None
+    assert compared["p"] == compared["tests"]["bootstrap"]["p"]
 
 
-def test_p_counts_the_smaller_tail_twice_and_is_never_zero():
-    assert p_two_tailed(np.ones(99)) == pytest.approx(2 / 100)
-    assert p_two_tailed(np.r_[np.ones(95), -np.ones(4)]) == pytest.approx(2 * 5 / 100)
-    assert p_two_tailed(np.r_[np.ones(50), -np.ones(49)]) == 1
-    assert p_two_tailed(np.zeros(99)) == 1
-
-
-def test_p_is_symmetric_in_sign():
-    rng = np.random.default_rng(0)
-    differences = rng.normal(0.8, 1, 499)
-    assert p_two_tailed(differences) == p_two_tailed(-differences)
-    assert p_two_tailed(differences) < 1
-
-
-def p_values(effect, datasets=250):
-    found = []
-    for seed in range(datasets):
-        *_, sums = cells(2, 1, speakers=40, each=4, targets=2, seed=seed, effect=effect)
-        weights = speaker_weights(40, 199, np.random.default_rng([9, seed]))
-        found.append(row_numbers(sums, weights, {"local": [None, 0]}, 0.95)[1]["p_local"])
-    return np.array(found)
-
-
-def test_p_is_about_uniform_when_nothing_differs():
-    p = p_values(0.0)
-    for level in (0.1, 0.25, 0.5):
-        three_sd = 3 * np.sqrt(level * (1 - level) / len(p))
-        assert np.mean(p <= level) == pytest.approx(level, abs=three_sd + 0.02)
-
-
-def test_p_is_small_when_the_rows_differ():
-    assert np.mean(p_values(0.3, datasets=60) <= 0.05) > 0.9
-
-
-def test_rows_are_paired_within_a_resample():
-    """Equal cells differ by nothing in any resample, however much both of them move."""
-    *_, sums = cells(rows=1)
-    twice = np.concatenate([sums, sums])
-    weights = speaker_weights(8, 300, np.random.default_rng(0))
-    _, second = row_numbers(twice, weights, {"local": [None, 0]}, 0.95)
-    assert second["ccc_high"] - second["ccc_low"] > 0.01
-    gains = [second[f"local_gain{end}"] for end in ("", "_low", "_high")]
-    assert gains == pytest.approx([0, 0, 0], abs=1e-9)
-    assert second["p_local"] == 1
-
-
-def test_seeds_are_averaged_before_the_interval_is_taken():
+def test_scores_are_of_seeds_averaged_first():
     *_, sums = cells(rows=1, seeds=3)
-    weights = speaker_weights(8, 300, np.random.default_rng(0))
-    (row,) = row_numbers(sums, weights, {}, 0.9)
-    each = resampled_scores(sums, weights)[:, 0]
+    found = evidence(sums, level=0.9)
+    (row,) = scores(found)
+    each = resampled_scores(sums, found.weights)[:, 0]
     expected = np.percentile((each[:, 0] + each[:, 1] + each[:, 2]) / 3, [5, 95])
     assert [row["ccc_low"], row["ccc_high"]] == pytest.approx(expected.tolist())
     assert row["ccc"] == pytest.approx(mean_ccc(sums)[0].mean())
     assert row["ccc_sd"] == pytest.approx(np.std(mean_ccc(sums)[0], ddof=1))
+    assert row["ccc_bca_low"] < row["ccc"] < row["ccc_bca_high"]
 
 
-def test_one_seed_has_no_standard_deviation():
-    assert score(np.array([0.5]), np.full((10, 1), 0.5), 0.95).sd is None
-
-
-def test_gain_is_relative_to_the_unrounded_baseline():
-    resampled = np.array([[[0.66], [0.6]], [[0.69], [0.6]], [[0.72], [0.6]]])
-    found = gain(Score(0.67849, None, 0, 0), Score(0.64651, None, 0, 0), resampled, 0.5)
-    assert found.percent == pytest.approx(100 * (0.67849 - 0.64651) / 0.64651)
-    assert (found.low, found.high) == pytest.approx((12.5, 17.5))
+def test_the_gain_is_relative_and_its_interval_the_headlines():
+    *_, sums = cells(seeds=3)
+    found = one_comparison(sums)
+    base, ours = (float(row.mean()) for row in mean_ccc(sums))
+    assert found["gain"] == pytest.approx(100 * (ours / base - 1))
+    assert found["gain_low"] == pytest.approx(100 * found["low"] / base)
+    assert found["gain_high"] == pytest.approx(100 * found["high"] / base)
+    assert found["gain_bootstrap_low"] < found["gain"] < found["gain_bootstrap_high"]
 
 
 def test_no_relative_gain_over_a_baseline_that_is_not_above_zero():
-    resampled = np.array([[[0.3], [0.01]], [[0.3], [-0.01]]])
-    found = gain(Score(0.3, None, 0, 0), Score(0.01, None, 0, 0), resampled, 0.95)
-    assert found.percent == pytest.approx(2900)
-    assert (found.low, found.high) == (None, None)
-    assert found.p == pytest.approx(2 / 3)
-    found = gain(Score(0.3, None, 0, 0), Score(-0.01, None, 0, 0), resampled, 0.95)
-    assert found.percent is None
+    labels, predictions, speaker, sums = cells(seeds=3)
+    against = np.array([[moments(labels, -cell, speaker) for cell in predictions[0]]])
+    found = one_comparison(np.concatenate([against, sums[1:]]))
+    assert found["difference"] > 0
+    for key in ("gain", "gain_low", "gain_high", "gain_bootstrap_low"):
+        assert found[key] is None
+
+
+def test_rows_are_paired_within_a_resample():
+    """Equal cells differ by nothing in any resample, however much both of them move."""
+    *_, sums = cells(rows=1, seeds=3)
+    found = one_comparison(np.concatenate([sums, sums]))
+    row = scores(evidence(sums))[0]
+    assert row["ccc_high"] - row["ccc_low"] > 0.01
+    assert [found[key] for key in ("difference", "low", "high", "gain")] == [0, 0, 0, 0]
+    assert {name: test["p"] for name, test in found["tests"].items()} == dict.fromkeys(
+        found["tests"], 1
+    )
+
+
+def test_fisher_is_on_the_mean_scores_and_all_clips():
+    *_, sums = cells(seeds=3, speakers=8, each=6)
+    ours, base = (float(row.mean()) for row in mean_ccc(sums)[::-1])
+    z, p = fisher_z(ours, base, 48, 48)
+    found = one_comparison(sums)["tests"]["fisher z"]
+    assert (found["z"], found["p"]) == pytest.approx((z, p))
+
+
+def test_the_generator_alone_decides():
+    *_, sums = cells(speakers=12)
+    runs = []
+    for seed in (4, 4, 5):
+        np.random.default_rng().random()
+        runs.append(one_comparison(sums, resamples=400, seed=seed))
+    assert runs[0] == runs[1]
+    assert runs[0]["tests"]["bootstrap"] != runs[2]["tests"]["bootstrap"]
+    assert runs[0]["tests"]["permutation"] != runs[2]["tests"]["permutation"]
+
+
+def test_holms_family_is_every_pair_of_rows_once():
+    *_, sums = cells(rows=3, seeds=3)
+    kinds = {"local": [None, 0, None], "global": [None, 0, 0], "ruwl": [None, None, 1]}
+    found = comparisons(evidence(sums), kinds)
+    assert found[0] == {"local": None, "global": None, "ruwl": None}
+    assert found[1]["local"] == found[1]["global"]
+    assert found[1]["local"]["family"] == 3
+    assert (found[2]["global"]["baseline"], found[2]["ruwl"]["baseline"]) == (0, 1)
+    three = [found[1]["local"], found[2]["global"], found[2]["ruwl"]]
+    assert [each["p_holm"] for each in three] == pytest.approx(holm([each["p"] for each in three]))
+
+
+def test_holm_against_a_worked_example():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1, 1]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_never_lowers_a_p_keeps_the_order_and_is_bonferroni_at_the_smallest(p):
+    adjusted = np.array(holm(p))
+    assert (adjusted >= np.array(p)).all()
+    assert (adjusted <= 1).all()
+    order = np.argsort(p, kind="stable")
+    assert (np.diff(adjusted[order]) >= 0).all()
+    assert adjusted[order[0]] == min(1, len(p) * min(p))
+
+
+def test_one_speaker_is_named():
+    *_, sums = cells(seeds=3)
+    with pytest.raises(RunError, match="dev split has 1 speaker"):
+        evidence(sums[:, :, :1])
+
+
+def test_a_nan_never_reaches_a_test():
+    labels, predictions, speaker, _ = cells()
+    predictions[0, 0, 3, 1] = np.nan
+    with pytest.raises(RunError, match="prediction of 'b' is nan in clip number 4"):
+        moments(labels, predictions[0, 0], speaker, ["a", "b", "c"])
+
+
+few = st.integers(0, 2).map(lambda n: n / 2)  # few values: ties, and often all the same
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(1, 4), st.integers(2, 5))
+def test_ties_and_constant_predictions_give_numbers_in_range(data, seeds, speakers):
+    size = 2 * speakers
+    draw = st.lists(few, min_size=size, max_size=size)
+    columns = [np.array(data.draw(draw))[:, np.newaxis] for _ in range(1 + 2 * seeds)]
+    speaker = np.arange(size) % speakers
+    sums = np.array([moments(columns[0], y, speaker) for y in columns[1:]])
+    found = one_comparison(sums.reshape(2, seeds, *sums.shape[1:]), resamples=40)
+    for test in found["tests"].values():
+        assert test["p"] is None or 0 <= test["p"] <= 1
+        assert test["low"] is None or test["low"] <= test["high"]
+    assert found["low"] - 1e-9 <= found["difference"] + 2  # a number, not NaN
+    assert 0 <= found["p"] <= found["p_holm"] <= 1

@@ -3,7 +3,7 @@ import pytest
 from harness.config.statistics import Statistics
 from harness.config.table import Row
 from harness.errors import RunError
-from harness.evaluation.table import MEASURED, build, caption, ranks, warning
+from harness.evaluation.table import COMPARED, MEASURED, build, caption, ranks, warning
 from harness.paper import read_paper
 from tests.fabricated import paper_training
 
@@ -19,7 +19,11 @@ def table(
     facts=None,
     about=None,
 ):
+    compared = dict.fromkeys(COMPARED, 0.5) | {"covers": "seeds and speakers", "family": 15}
+    if len(seeds) < 3:
+        compared["covers"] = "speakers"
     numbers = dict.fromkeys(MEASURED, 0.5) | (facts or {})
+    numbers["comparisons"] = {"local": compared, "global": compared, "ruwl": None}
     statistics = {row.name: numbers | {"ccc": 0.5 + 0.1 * i} for i, row in enumerate(rows)}
     settings = Statistics(resamples=10_000, level=0.95, seed=0)
     about = {"name": corpus, "targets": list("abcdefghij"), **(about or {})}
@@ -32,7 +36,15 @@ def test_keys_that_other_commands_read():
     assert {"profile", "corpus", "selection", "seeds", "rows"} <= set(built)
     assert (built["profile"], built["corpus"], built["seeds"]) == ("mine", "hume-vb", [1, 2, 3])
     row = built["rows"][1]
-    assert set(row) == {"row", "encoder", "method", *MEASURED, "paper"}
+    gains = {
+        f"{name}{end}"
+        for kind in ("local", "global", "ruwl")
+        for name, ends in ((f"{kind}_gain", ("", "_low", "_high")), (f"p_{kind}", ("", "_holm")))
+        for end in ends
+    }
+    assert set(row) == {"row", "encoder", "method", *MEASURED, *gains, "paper"}
+    assert (row["p_local"], row["p_ruwl"]) == (0.5, None)
+    assert (built["covers"], built["comparisons"]) == ("seeds and speakers", 15)
     assert (row["row"], row["encoder"], row["method"], row["ccc"]) == (*ROWS[1], 0.6)
     assert row["paper"] == {
         "params_m": 83.95,
@@ -66,9 +78,10 @@ def test_caption_says_what_the_numbers_are():
         "corpus hume-vb with 3 seeds (1, 2, 3)",
         "mean CCC over 10 targets on the dev split, of the last epoch",
         "± is the standard deviation over seeds",
-        "95 % intervals",
-        "10,000 paired bootstrap resamples of the 568 dev speakers",
-        "not of seeds",
+        "The 95 % interval of Ĉ",
+        "10,000 paired bootstrap resamples of the 568 dev speakers, for these seeds",
+        "seeds as readers and speakers as cases",
+        "Holm corrects p for the table's 15 comparisons",
         "global over resnet18",
         "0.812",
     ):
@@ -85,6 +98,17 @@ def test_caption_with_one_seed_has_no_standard_deviation():
     text = caption(table(seeds=[7]))
     assert "with 1 seed (7)" in text
     assert "n/a with one seed" in text
+    assert "not of seeds, which takes three seeds or more" in text
+
+
+def test_caption_of_a_single_row_has_no_p():
+    statistics = {"resnet18": dict.fromkeys(MEASURED, 0.5) | {"comparisons": {"local": None}}}
+    settings = Statistics(resamples=10, level=0.95, seed=0, selection="last")
+    about = {"name": "hume-vb", "targets": ["awe"]}
+    training = paper_training()
+    built = build("mine", ROWS[:1], [1], settings, statistics, about, training, read_paper())
+    assert (built["covers"], built["rows"][0]["p_local"]) == (None, None)
+    assert "Holm" not in caption(built)
 
 
 @pytest.mark.parametrize(

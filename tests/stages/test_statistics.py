@@ -1,7 +1,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from harness.errors import RunError
@@ -14,7 +13,7 @@ TRUTH = {"resnet18": 0.3, "cnn10-rrtn": 0.5, "cnn10": 0.4}
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_tree(TRUTH)
+    write_tree(TRUTH, seeds=(1, 2, 3))
 
 
 def results():
@@ -28,22 +27,46 @@ def test_scores_gains_and_facts_of_each_row(tree):
     assert list(found) == list(TRUTH)
     row = found["cnn10-rrtn"]
     assert row["ccc"] == pytest.approx(0.5, abs=1e-6)
-    assert row["ccc_sd"] == pytest.approx(0.004 / np.sqrt(2), abs=1e-6)
-    assert row["local_gain"] == pytest.approx(25, abs=1e-4)
-    assert row["global_gain"] == pytest.approx(100 * (0.5 / 0.3 - 1), abs=1e-4)
+    assert row["ccc_sd"] == pytest.approx(0.004, abs=1e-6)
     assert row["ccc_low"] < 0.5 < row["ccc_high"]
-    assert row["global_gain_low"] < row["global_gain"] < row["global_gain_high"]
-    assert 0 < row["p_global"] <= row["p_local"] <= 1
+    assert row["ccc_bca_low"] < 0.5 < row["ccc_bca_high"]
+    local, over_all = row["comparisons"]["local"], row["comparisons"]["global"]
+    assert (local["baseline"], over_all["baseline"]) == ("cnn10", "resnet18")
+    assert local["gain"] == pytest.approx(25, abs=1e-4)
+    assert local["difference"] == pytest.approx(0.1, abs=1e-6)
+    assert over_all["gain"] == pytest.approx(100 * (0.5 / 0.3 - 1), abs=1e-4)
+    assert over_all["gain_low"] < over_all["gain"] < over_all["gain_high"]
+    assert 0 < over_all["p"] <= over_all["p_holm"] <= 1
+    assert over_all["covers"] == "seeds and speakers"
     assert (row["params"], row["params_trained"]) == (1_230_000, 310_000)
     assert (row["width"], row["epochs"]) == (0.5, 3)
 
 
-def test_baselines_have_no_gain(tree):
+def test_baselines_are_not_compared(tree):
     found = results()
-    local = ("local_gain", "local_gain_low", "local_gain_high", "p_local")
-    assert [found["cnn10"][key] for key in local] == [None] * 4
-    assert found["cnn10"]["global_gain"] == pytest.approx(100 / 3, abs=1e-4)
-    assert found["resnet18"]["local_gain"] is found["resnet18"]["global_gain"] is None
+    assert found["cnn10"]["comparisons"]["local"] is None
+    assert found["cnn10"]["comparisons"]["global"]["gain"] == pytest.approx(100 / 3, abs=1e-4)
+    assert found["resnet18"]["comparisons"] == {"local": None, "global": None, "ruwl": None}
+
+
+def test_ruwl_is_compared_with_the_row_without_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_tree(PAPER, seeds=(1, 2, 3))
+    found = results()
+    against = {row: numbers["comparisons"]["ruwl"] for row, numbers in found.items()}
+    assert {row: each["baseline"] for row, each in against.items() if each} == {
+        f"{encoder}-rrtn-ruwl": f"{encoder}-rrtn" for encoder in ("resnet18", "cnn10", "cnn14")
+    }
+    assert against["cnn14-rrtn-ruwl"]["difference"] == pytest.approx(0.004, abs=1e-6)
+    assert against["cnn14-rrtn-ruwl"]["family"] == 6 + 8 - 2 + 3  # ResNet's local is its global
+
+
+def test_a_tiny_p_is_not_rounded_to_zero():
+    assert statistics.rounded({"p": 1.23456789e-12, "low": 1e-12, "n": 3}) == {
+        "p": 1.23457e-12,
+        "low": 0.0,
+        "n": 3,
+    }
 
 
 def test_the_metrics_are_the_scores_alone_so_that_dvc_shows_them_in_a_line(tree):
@@ -54,7 +77,7 @@ def test_the_metrics_are_the_scores_alone_so_that_dvc_shows_them_in_a_line(tree)
 
 def test_the_selection_of_params_is_used(tree):
     collect.main()
-    write_params(list(TRUTH), [1, 2], selection="best")
+    write_params(list(TRUTH), [1, 2, 3], selection="best")
     assert results()["cnn10"]["ccc"] == pytest.approx(0.41, abs=1e-6)
 
 
@@ -63,10 +86,16 @@ def test_gains_follow_from_the_printed_scores_but_for_one_row(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     write_tree(PAPER)
     found = results()
-    local = {name: row["local_gain"] for name, row in found.items() if row["local_gain"]}
-    assert [f"{gain:.1f}" for gain in local.values()] == ["2.4", "3.4", "1.8", "2.0", "4.2", "4.8"]
-    printed = [f"{row['global_gain']:.1f}" for row in found.values() if row["global_gain"]]
-    assert printed == ["2.4", "3.4", "6.9", "8.8", "9.0", "5.5", "10.0", "10.6"]
+    gains = {
+        kind: [
+            f"{compared['gain']:.1f}"
+            for row in found.values()
+            if (compared := row["comparisons"][kind])
+        ]
+        for kind in ("local", "global")
+    }
+    assert gains["local"] == ["2.4", "3.4", "1.8", "2.0", "4.2", "4.8"]
+    assert gains["global"] == ["2.4", "3.4", "6.9", "8.8", "9.0", "5.5", "10.0", "10.6"]
 
 
 def test_one_seed_works_and_has_no_standard_deviation(tmp_path, monkeypatch):
@@ -74,8 +103,10 @@ def test_one_seed_works_and_has_no_standard_deviation(tmp_path, monkeypatch):
     write_tree(TRUTH, seeds=(7,))
     row = results()["cnn10-rrtn"]
     assert row["ccc_sd"] is None
-    assert row["local_gain"] == pytest.approx(25, abs=1e-4)
-    assert row["p_local"] <= 1
+    local = row["comparisons"]["local"]
+    assert local["gain"] == pytest.approx(25, abs=1e-4)
+    assert (local["covers"], local["p"]) == ("speakers", local["tests"]["bootstrap"]["p"])
+    assert local["tests"]["sign flip"]["p"] is None
 
 
 def test_twice_the_same_bytes_and_another_seed_other_intervals(tree):

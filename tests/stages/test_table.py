@@ -52,8 +52,43 @@ def test_json_repeats_the_statistics_unchanged(tree):
     table.main()
     known = json.loads(Path("results/toy/statistics.json").read_text())
     for row in json.loads(written("json"))["rows"]:
-        for key in ("params", "ccc", "ccc_low", "ccc_high", "local_gain", "p_local", "p_global"):
-            assert row[key] == known[row["row"]][key]
+        numbers = known[row["row"]]
+        for key in ("params", "ccc", "ccc_sd", "ccc_low", "ccc_high"):
+            assert row[key] == numbers[key]
+        for kind, compared in numbers["comparisons"].items():
+            for key, ours in (("gain", f"{kind}_gain"), ("p", f"p_{kind}")):
+                assert row[ours] == (compared and compared[key])
+            assert row[f"p_{kind}_holm"] == (compared and compared["p_holm"])
+
+
+def test_all_tests_of_all_comparisons_stand_side_by_side(tree):
+    table.main()
+    text = Path("results/toy/significance.md").read_text(encoding="utf-8")
+    known = json.loads(Path("results/toy/statistics.json").read_text())
+    assert "corpus toy, not hume-vb" in text.splitlines()[2]
+    lines = [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines()]
+    rows = [line for line in lines if line[0] in ("local", "global", "ruwl")]
+    assert len(rows) == 2 * (6 + 8 + 3)  # p, and intervals
+    head = next(line for line in lines if line[0] == "comparison")
+    covers = dict(zip(head, next(line for line in lines if line[0] == "covers"), strict=True))
+    assert (covers["bootstrap"], covers["sign flip"], covers["fisher z"]) == (
+        *("speakers", "seeds", "clips"),
+    )
+    first = dict(zip(head, rows[0], strict=True))
+    compared = known[first["row"]]["comparisons"]["local"]
+    assert first["baseline"] == compared["baseline"]
+    assert first["fisher z"] == f"{compared['tests']['fisher z']['p']:.3f}"
+    assert first["mrmc"] == "–"  # two seeds
+    assert "The smallest p that the sign flip can reach with 2 seeds is 0.5." in text
+
+
+def test_one_row_has_nothing_to_compare(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "paper.yaml", tmp_path)
+    write_tree({"cnn10": 0.4}, seeds=(7,))
+    for stage in (collect, statistics, table):
+        stage.main()
+    assert "nothing to compare" in Path("results/toy/significance.md").read_text(encoding="utf-8")
 
 
 def test_reproduced_beside_printed(tree):
@@ -115,7 +150,7 @@ def test_as_a_command_an_error_is_one_line_and_status_1(tmp_path):
     ("stage", "heavy"),
     [
         ("collect", {"torch", "matplotlib", "sklearn"}),
-        ("statistics", {"torch", "matplotlib", "sklearn", "pandas", "scipy"}),
+        ("statistics", {"torch", "matplotlib", "sklearn", "pandas", "scipy.stats"}),
         ("table", {"torch", "matplotlib", "sklearn", "pandas", "scipy"}),
     ],
 )

@@ -1,0 +1,108 @@
+"""significance.md: every test of every comparison side by side, each with what it covers."""
+
+from typing import Any
+
+from tabulate import tabulate
+
+from harness.evaluation.rendering import DASH, number, probability
+from harness.evaluation.table import warning
+
+KINDS = {
+    "local": "against the vanilla row of the same encoder",
+    "global": "against the table's first row",
+    "ruwl": "with RUWL against without",
+}
+TESTS = {
+    "mrmc": "seeds as readers, speakers as cases (Dorfman-Berbaum-Metz, Obuchowski-Rockette, "
+    "Hillis): would other seeds and other speakers show the difference?",
+    "bootstrap": "paired bootstrap over speakers, percentile: other speakers, these seeds.",
+    "bootstrap BCa": "the same resamples, bias-corrected and accelerated.",
+    "permutation": "both rows' predictions swapped speaker by speaker, all seeds together: these "
+    "seeds; it has no interval.",
+    "sign flip": "exact, over seeds: other seeds, these speakers; with few seeds it cannot be "
+    "small, whatever they show.",
+    "t": "Student's paired t over seeds: other seeds, these speakers.",
+    "fisher z": "Fisher's r-to-z on clips, what papers on CCC usually mean. It takes CCC for "
+    "Pearson's r, both rows for independent samples, and clips of a speaker for independent of "
+    "each other: to compare with the paper, not to believe.",
+}
+Line = tuple[str, str, dict[str, Any]]  # kind, row, comparison
+
+
+def significance_table(statistics: dict[str, Any], table: dict[str, Any]) -> str:
+    """Markdown: p of all tests, their intervals, and what they are.
+
+    `statistics`: statistics.json; `table`: table2.json's dict, for corpus and level.
+    """
+    lines: list[Line] = [
+        (kind, row, found)
+        for kind in KINDS
+        for row, numbers in statistics.items()
+        if (found := numbers["comparisons"].get(kind))
+    ]
+    first = warning(table)
+    parts = ["# Significance", *([f"**{first}**"] if first else [])]
+    if not lines:
+        return "\n\n".join([*parts, "Only one row: nothing to compare."]) + "\n"
+    level = f"{100 * table['level']:g} %"
+    tests = [f"- **{name}** (covers {_covers(lines, name)}): {TESTS[name]}" for name in TESTS]
+    parts += [_about(lines, table), "## p, two-tailed", _p(lines)]
+    parts += [f"## {level} intervals of the difference of Ĉ", _intervals(lines)]
+    return "\n\n".join([*parts, "## The tests", "\n".join(tests)]) + "\n"
+
+
+def _about(lines: list[Line], table: dict[str, Any]) -> str:
+    one = lines[0][2]
+    smallest = one["tests"]["sign flip"]["smallest_p"]
+    seeds = len(table["seeds"])
+    kinds = "; ".join(f"{kind}, {meaning}" for kind, meaning in KINDS.items())
+    sentences = [
+        f"Comparisons: {kinds}.",
+        f"The headline covers {one['covers']}; Holm corrects it for the table's {one['family']} "
+        "different pairs of rows.",
+        "What covers speakers or clips only says nothing about other seeds, and the reverse. "
+        "results/simulation shows how often each test is wrong.",
+    ]
+    if smallest is not None:
+        sentences.append(
+            f"The smallest p that the sign flip can reach with {seeds} seeds is {smallest:g}."
+        )
+    return " ".join(sentences)
+
+
+def _covers(lines: list[Line], test: str) -> str:
+    return str(lines[0][2]["tests"][test]["covers"])
+
+
+def _p(lines: list[Line]) -> str:
+    head = ["comparison", "row", "baseline", "difference", "headline", "Holm", *TESTS]
+    rows = [
+        [
+            *(kind, row, found["baseline"], f"{found['difference']:+.4f}"),
+            *(probability(found["p"]), probability(found["p_holm"])),
+            *(probability(found["tests"][name]["p"]) for name in TESTS),
+        ]
+        for kind, row, found in lines
+    ]
+    covers = [lines[0][2]["covers"], "", *(_covers(lines, name) for name in TESTS)]
+    return _markdown([["covers", "", "", "", *covers], *rows], head, texts=3)
+
+
+def _intervals(lines: list[Line]) -> str:
+    known = [name for name in TESTS if lines[0][2]["tests"][name]["low"] is not None]
+    head = ["comparison", "row", "baseline", *known]
+    rows = [
+        [kind, row, found["baseline"], *(_interval(found["tests"][name]) for name in known)]
+        for kind, row, found in lines
+    ]
+    return _markdown(rows, head, texts=3)
+
+
+def _interval(test: dict[str, Any]) -> str:
+    low, high = test["low"], test["high"]
+    return DASH if low is None else f"[{number(low, 4)}, {number(high, 4)}]"
+
+
+def _markdown(rows: list[list[str]], head: list[str], texts: int) -> str:
+    align = [*["left"] * texts, *["right"] * (len(head) - texts)]
+    return tabulate(rows, head, "github", disable_numparse=True, colalign=align)
