@@ -37,3 +37,10 @@ def test_the_readme_shows_the_committed_table():
 def test_default_rows_learn_and_stay_under_the_ceiling():
     table = json.loads((ROOT / "results/synthetic/table2.json").read_text(encoding="utf-8"))
     assert all(0.2 < row["ccc"] < table["ceiling"] for row in table["rows"])
+
+
+def test_every_row_on_real_bursts_beats_a_linear_model():
+    """Ridge on 130 log-mel and prosody statistics, by speaker: mean CCC 0.157 on EmoGator."""
+    table = json.loads((ROOT / "results/emogator/table2.json").read_text(encoding="utf-8"))
+    assert table["corpus"] == "emogator"
+    assert all(row["ccc"] > 0.157 for row in table["rows"])
