@@ -76,7 +76,7 @@ def read_readings(row: str = "", path: Path = PARAMS) -> Readings:
     """
     node = section("readings", path)
     if not isinstance(node, CommentedMap) or not isinstance(node.get("preset"), str):
-        raise ParamsError(f"{path}: 'readings.preset' is missing; name one of {_presets(path)}")
+        raise ParamsError(f"{path}: 'readings.preset' is missing; name one of {_presets()}")
     changed = changes(row)
     node.update(changed)
     for key, value in _preset(node.pop("preset"), path).model_dump().items():
@@ -110,11 +110,11 @@ def _number(text: str) -> Any:
 
 
 def _preset(name: str, path: Path) -> Readings:
-    file = path.parent / PRESETS / f"{name}.yaml"
+    file = PRESETS / f"{name}.yaml"
     if not file.is_file():
-        raise ParamsError(f"{path}: readings.preset = '{name}' is not one of {_presets(path)}")
+        raise ParamsError(f"{path}: readings.preset = '{name}' is not one of {_presets()}")
     return parse(Readings, read_yaml(file), "", file)
 
 
-def _presets(path: Path) -> list[str]:
-    return sorted(file.stem for file in (path.parent / PRESETS).glob("*.yaml"))
+def _presets() -> list[str]:
+    return sorted(file.stem for file in PRESETS.glob("*.yaml"))

@@ -10,8 +10,9 @@ from tests.readings import REPOSITORY, readings
 
 
 @pytest.fixture
-def params(tmp_path):
+def params(tmp_path, monkeypatch):
     shutil.copytree(REPOSITORY / PRESETS, tmp_path / PRESETS)
+    monkeypatch.chdir(tmp_path)
 
     def write(text):
         path = tmp_path / "params.yaml"

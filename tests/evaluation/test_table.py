@@ -103,7 +103,7 @@ def test_caption_with_one_seed_has_no_standard_deviation():
 
 def test_caption_of_a_single_row_has_no_p():
     statistics = {"resnet18": dict.fromkeys(MEASURED, 0.5) | {"comparisons": {"local": None}}}
-    settings = Statistics(resamples=10, level=0.95, seed=0, selection="last")
+    settings = Statistics(resamples=10, level=0.95, seed=0)
     about = {"name": "hume-vb", "targets": ["awe"]}
     training = paper_training()
     built = build("mine", ROWS[:1], [1], settings, statistics, about, training, read_paper())
