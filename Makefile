@@ -1,4 +1,4 @@
-# make repro: Table 2 from nothing; make test, make lint: the checks; make setup: the environment.
+# make repro: Table 2 from nothing; make test, make lint, make check: the checks; make setup: the environment.
 PYTHON ?= python3
 JOBS ?= 2  # cells trained side by side; a GPU wants 1
 SHELL := bash
@@ -7,7 +7,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE  # else every process compiles its imports anew, torch's too
 
-.PHONY: setup repro test lint
+.PHONY: setup repro test lint check
 
 setup: .venv/ready
 
@@ -33,3 +33,7 @@ test: setup
 
 lint: setup
 	ruff check . && ruff format --check . && mypy
+
+# the committed results: of this code and params, and what is expected of them?
+check: setup
+	@python -m harness.cli check
