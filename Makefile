@@ -1,5 +1,5 @@
 # make repro: Table 2 from nothing; make readings: what each open detail of the paper is worth;
-# make test, make lint: the checks; make setup: the environment.
+# make test, make lint, make check: the checks; make setup: the environment.
 PYTHON ?= python3
 JOBS ?= 2  # cells trained side by side; a GPU wants 1
 SHELL := bash
@@ -8,7 +8,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE  # else every process compiles its imports anew, torch's too
 
-.PHONY: setup repro readings test lint
+.PHONY: setup repro readings test lint check
 
 setup: .venv/ready
 
@@ -38,3 +38,7 @@ test: setup
 
 lint: setup
 	ruff check . && ruff format --check . && mypy
+
+# the committed results: of this code and params, and what is expected of them?
+check: setup
+	@python -m harness.cli check

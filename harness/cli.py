@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from harness.stage import run
 
@@ -12,6 +13,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="harness", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_simulate(commands)
+    _add_check(commands)
+    _add_diff(commands)
     options = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
     run(lambda: options.command(options))
 
@@ -32,6 +35,64 @@ def _simulate(options: argparse.Namespace) -> None:
     from harness.simulate import simulate
 
     simulate(options)
+
+
+def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "are the results what is expected, and of this code and these parameters? 0: yes, 1: no"
+    parser = commands.add_parser("check", help=text, description=text)
+    parser.add_argument("--profile", action="append", help="only this one; may be given again")
+    parser.add_argument(
+        "--against",
+        default="HEAD",
+        metavar="REV|FOLDER",
+        help="whose results are expected, but for the paper's corpus (default: HEAD)",
+    )
+    parser.add_argument(
+        "--stale-only", action="store_true", help="only dvc.lock against the tree; needs no results"
+    )
+    _add_files(parser)
+    parser.set_defaults(command=_check)
+
+
+def _check(options: argparse.Namespace) -> None:
+    from harness.verdict.check import check
+    from harness.verdict.revisions import UsageError
+
+    try:
+        passed = check(options)
+    except UsageError as error:
+        _refuse(error)
+    sys.exit(0 if passed else 1)
+
+
+def _add_diff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "params, Ĉ and verdicts of two revisions in one table"
+    parser = commands.add_parser("diff", help=text, description=text)
+    parser.add_argument("revision", metavar="REV", help="the old side, e.g. main")
+    parser.add_argument("other", metavar="REV", nargs="?", help="default: the working tree")
+    _add_files(parser)
+    parser.set_defaults(command=_diff)
+
+
+def _diff(options: argparse.Namespace) -> None:
+    from harness.verdict.diff import diff
+    from harness.verdict.revisions import UsageError
+
+    try:
+        diff(options)
+    except UsageError as error:
+        _refuse(error)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="write it for machines too")
+    parser.add_argument("--md", metavar="FILE", help="write it as Markdown too")
+
+
+def _refuse(error: Exception) -> NoReturn:
+    """As argparse refuses what it does not understand: one line, exit status 2."""
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

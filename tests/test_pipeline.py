@@ -27,6 +27,7 @@ from harness.config.table import Table, read_table
 from harness.config.training import Row, Train
 from harness.learning.training import check
 from harness.paper import read_paper
+from harness.verdict.staleness import staleness
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of DVC itself
 
@@ -114,7 +115,7 @@ FLOORS = [
     {"errors", "stage", "config", "corpora", "paper"},
     {"features", "evaluation"},
     {"learning"},
-    {"stages", "launch", "simulate"},
+    {"stages", "launch", "simulate", "verdict"},
     {"cli"},
 ]
 
@@ -414,11 +415,29 @@ def test_one_command_makes_the_table_from_nothing(tree):
     assert not list(tree.glob("scratch/**/*.ckpt"))
 
 
-def test_a_second_repro_runs_nothing(tree):
+def written(tree):
+    """What a run writes and git has: results and dvc.lock, path → bytes."""
+    files = [tree / "dvc.lock", *(f for f in (tree / "results").rglob("*") if f.is_file())]
+    return {file.relative_to(tree).as_posix(): file.read_bytes() for file in files}
+
+
+def test_a_second_repro_runs_nothing_and_changes_no_byte(tree):
+    before = written(tree)
+    assert len(before) > 10
     output = dvc(tree, "repro")
     assert stages_run(output) == set()
     assert "up to date" in output
     assert stale(tree) == set()
+    assert staleness(tree).reasons == {}
+    assert written(tree) == before
+
+
+def test_what_follows_the_cells_is_made_again_to_the_byte(tree):
+    before = written(tree)
+    order = ["collect", "statistics", "table", "draw", "audit"]
+    output = dvc(tree, "repro", "--force", "--no-run-cache", "--single-item", *order)
+    assert stages_run(output) == set(order)
+    assert written(tree) == before
 
 
 def test_editing_a_row_makes_only_its_cells_stale(tree, params):

@@ -1,0 +1,204 @@
+"""harness diff: two git revisions, or one and the working tree: params, Ĉ and verdicts.
+
+Files are read with `git show`: `dvc metrics diff --targets FILE A B` takes A and B for targets and
+prints nothing, and without tolerances every rounding is a difference.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ruamel.yaml import YAML
+from tabulate import tabulate
+
+from harness.config.tolerances import Tolerances, read_tolerances
+from harness.errors import RunError
+from harness.paper import Paper, read_paper
+from harness.verdict.judgement import Expected, compare
+from harness.verdict.profiles import expectation, stale_rows
+from harness.verdict.results import Results, read_results
+from harness.verdict.revisions import Folder, Revision, Tree, write
+from harness.verdict.staleness import Staleness, staleness
+
+PARAMS = ("params.yaml", "tolerances.yaml", "profiles/*.yaml", "profiles/*/*.yaml")
+ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A line of the table. `kind`: "param" or "metric"; `difference` and verdicts of metrics only.
+
+    `place`: the file or profile; `key`: the dotted key, or the row whose Ĉ it is.
+    """
+
+    kind: str
+    place: str
+    key: str
+    old: Any
+    new: Any
+    difference: float | None = None
+    old_verdict: str | None = None
+    new_verdict: str | None = None
+
+
+@dataclass
+class Side:
+    """A tree, and what its locks say; `fault` is why they, and `faults` why results, cannot be
+    read."""
+
+    tree: Tree
+    gate: Staleness | None
+    fault: str | None
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def profile(self) -> str:
+        return str((_yaml(self.tree, "params.yaml") or {}).get("profile"))
+
+
+def diff(options: argparse.Namespace) -> None:
+    """Print what differs and write the files asked for. A difference is no failure."""
+    old, new = _side(options.revision), _side(options.other)
+    changes = [*params(old.tree, new.tree), *metrics(old, new, read_tolerances(), read_paper())]
+    notes = [
+        f"{side.tree.name}: {fault}"
+        for side in (old, new)
+        for fault in [*([side.fault] if side.fault else []), *side.faults]
+    ]
+    names = (old.tree.name, new.tree.name)
+    if options.json:
+        found = {"old": names[0], "new": names[1], "changes": [asdict(c) for c in changes]}
+        found["notes"] = notes
+        write(options.json, json.dumps(found, indent=2, ensure_ascii=False, default=str) + "\n")
+    if options.md:
+        write(options.md, text(changes, names, notes, "github"))
+    print(text(changes, names, notes), end="")
+
+
+def _side(revision: str | None) -> Side:
+    tree = Revision(revision) if revision else Folder()
+    try:
+        return Side(tree, staleness(revision=revision), None)
+    except RunError as error:
+        return Side(tree, None, str(error))
+
+
+def params(old: Tree, new: Tree) -> list[Change]:
+    """The parameters that differ, of every params file, as dotted keys; a list is one value."""
+    files = {path for tree in (old, new) for pattern in PARAMS for path in tree.files(pattern)}
+    found = []
+    for file in sorted(files):
+        before, after = (flat(_yaml(tree, file)) for tree in (old, new))
+        for key in dict.fromkeys([*before, *after]):
+            values = before.get(key, ABSENT), after.get(key, ABSENT)
+            if values[0] != values[1]:
+                found.append(Change("param", file, key, *values))
+    return found
+
+
+def flat(node: Any, above: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} → {"a.b": 1}; an empty mapping is a value."""
+    if not isinstance(node, Mapping) or not node:
+        return {above: node} if above else {}
+    return {
+        key: value
+        for name, below in node.items()
+        for key, value in flat(below, f"{above}.{name}" if above else str(name)).items()
+    }
+
+
+def metrics(old: Side, new: Side, tolerances: Tolerances, paper: Paper) -> list[Change]:
+    """Ĉ of every row of every profile in results/*/metrics.json, with its verdict on each side.
+
+    The paper's corpus is judged against the paper; another one against the old revision.
+    """
+    pattern = "results/*/metrics.json"
+    files = sorted({path for side in (old, new) for path in side.tree.files(pattern)})
+    found = []
+    for file in files:
+        name = file.split("/")[1]
+        results = [_results(side, name) for side in (old, new)]
+        expected, of_paper = expectation(name, results[1] or results[0], results[0], paper)
+        allowed = tolerances.paper if of_paper else tolerances.reference
+        verdicts = [
+            _verdicts(side, name, of_side, expected, allowed, tolerances)
+            for side, of_side in zip((old, new), results, strict=True)
+        ]
+        scores = [json.loads(side.tree.read(file) or "{}") for side in (old, new)]
+        for row in dict.fromkeys([*scores[0], *scores[1]]):
+            pair = scores[0].get(row), scores[1].get(row)
+            both = pair[0] is not None and pair[1] is not None
+            change = pair[1] - pair[0] if both else None
+            judged = [of_side.get(row) for of_side in verdicts]
+            found.append(Change("metric", name, row, *pair, change, *judged))
+    return found
+
+
+def _results(side: Side, name: str) -> Results | None:
+    try:
+        return read_results(side.tree.read, f"results/{name}")
+    except RunError as error:
+        side.faults.append(str(error))
+        return None
+
+
+def _verdicts(
+    side: Side,
+    name: str,
+    results: Results | None,
+    expected: Expected,
+    allowed: Any,
+    tolerances: Tolerances,
+) -> dict[str, str]:
+    seeds = [int(seed) for seed in results.table["seeds"]] if results else []
+    gate = side.gate if side.profile == name else None
+    stale = stale_rows(gate, name, list(expected), seeds)
+    if side.profile == name and side.fault:
+        stale = dict.fromkeys(expected, side.fault)
+    scores = {row: {"ccc": cells["ccc"]} for row, cells in expected.items() if "ccc" in cells}
+    judged = compare(results, scores, allowed, tolerances.spread, stale)
+    return {one.row: one.verdict.value for one in judged}
+
+
+def text(
+    changes: list[Change], names: tuple[str, str], notes: list[str], form: str = "simple"
+) -> str:
+    """One table for people, plain or "github", and what its verdicts are about."""
+    headers = ["of", "key", *names, "difference", *(f"verdict, {name}" for name in names)]
+    lines = [
+        [
+            change.place,
+            change.key if change.kind == "param" else f"Ĉ {change.key}",
+            _show(change.old),
+            _show(change.new),
+            "" if change.difference is None else f"{change.difference:+.4f}",
+            change.old_verdict or "",
+            change.new_verdict or "",
+        ]
+        for change in changes
+    ]
+    align = ("left", "left", *["right"] * 3, "left", "left")
+    table = tabulate(lines, headers, form, disable_numparse=True, colalign=align if lines else None)
+    count = sum(change.kind == "param" for change in changes)
+    differ = "parameter differs" if count == 1 else "parameters differ"
+    caption = (
+        f"{count} {differ} between {names[0]} and {names[1]}. Verdicts on Ĉ, by tolerances.yaml: "
+        f"the paper's corpus against the paper, others against {names[0]}; STALE by the locks, "
+        "for the profile in params.yaml."
+    )
+    return "\n\n".join([*([table] if lines else []), caption, *notes]) + "\n"
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return ABSENT
+    if isinstance(value, float):
+        return f"{value:.4f}" if 0.001 <= abs(value) < 1000 else f"{value:g}"
+    return str(value)
+
+
+def _yaml(tree: Tree, path: str) -> Any:
+    content = tree.read(path)
+    return YAML(typ="safe", pure=True).load(content) if content else None

@@ -1,0 +1,192 @@
+"""A result against what is expected of it: OK, OKish, LOW, HIGH, MISSING or STALE."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from scipy.stats import t
+
+from harness.config.tolerances import Metrics, Spread, Tolerance
+from harness.paper import Paper, Printed
+from harness.verdict.results import METRICS, Results, Sample
+
+SLACK = 1e-9  # floating point at the very edge of a tolerance
+
+
+class Verdict(StrEnum):
+    """OK: within the tolerance; OKish: within what the seeds' spread adds to it; LOW, HIGH: not."""
+
+    OK = "OK"
+    OKISH = "OKish"
+    LOW = "LOW"
+    HIGH = "HIGH"
+    MISSING = "MISSING"
+    STALE = "STALE"
+
+    @property
+    def passes(self) -> bool:
+        return self in (Verdict.OK, Verdict.OKISH)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One cell of the table: a metric of a row, observed and expected, in the metric's unit.
+
+    `tolerance`: the largest |difference| that is OK; `widened`: the largest that is OKish.
+    """
+
+    row: str
+    metric: str
+    observed: float | None
+    expected: float | None
+    tolerance: float
+    widened: float
+    verdict: Verdict
+    note: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """As written to JSON; NaN never gets here."""
+        return asdict(self)
+
+
+def tolerance(expected: Sample, allowed: Tolerance) -> float:
+    """The larger of the absolute and the relative tolerance, and the rounding of a printed one."""
+    size = abs(expected.value or 0.0)
+    return max(allowed.absolute, allowed.relative * size) + expected.rounding
+
+
+def allowance(observed: Sample, expected: Sample, spread: Spread) -> float:
+    """What seeds alone explain: t · s · √(1/n + 1/m), the two-sample t interval of two means.
+
+    s² pools the samples that have `spread.seeds` seeds or more; one with fewer counts as one run.
+    0 when neither has.
+    """
+    samples = [
+        sample if sample.sd is not None and sample.runs >= spread.seeds else None
+        for sample in (observed, expected)
+    ]
+    runs = [s.runs if s else 1 for s in samples]
+    freedom = sum(n - 1 for n in runs)
+    if freedom == 0:
+        return 0.0
+    squares = sum((s.runs - 1) * (s.sd or 0.0) ** 2 for s in samples if s)
+    quantile = float(t.ppf((1 + spread.level) / 2, freedom))
+    return quantile * math.sqrt(squares / freedom) * math.sqrt(sum(1 / n for n in runs))
+
+
+def verdict(difference: float, within: float, widened: float) -> Verdict:
+    """Of observed − expected, for two numbers that are there and fresh; edges belong inside."""
+    if abs(difference) <= within + SLACK:
+        return Verdict.OK
+    if abs(difference) <= widened + SLACK:
+        return Verdict.OKISH
+    return Verdict.LOW if difference < 0 else Verdict.HIGH
+
+
+def judge(
+    row: str,
+    metric: str,
+    observed: Sample,
+    expected: Sample,
+    allowed: Tolerance,
+    spread: Spread,
+    stale: str | None = None,
+) -> Judgement:
+    """One cell. A number that is missing on either side or not finite is MISSING; then STALE, when
+    `stale` says why; only then are numbers compared."""
+    within = tolerance(expected, allowed)
+    widened = within + allowance(observed, expected, spread)
+    ours, theirs = _number(observed.value), _number(expected.value)
+    if ours is None or theirs is None:
+        note = "no result" if ours is None else "nothing to compare with"
+        found = Verdict.MISSING
+    elif stale:
+        note, found = stale, Verdict.STALE
+    else:
+        note, found = "", verdict(ours - theirs, within, widened)
+    return Judgement(row, metric, ours, theirs, within, widened, found, note)
+
+
+Expected = dict[str, dict[str, Sample]]  # row → metric → what is expected; no metric: nothing is
+
+
+def printed(paper: Paper) -> Expected:
+    """Table 2 as printed, each number ± its rounding and of one run, as far as the paper says."""
+    return {
+        name: {
+            metric: number
+            for metric, number in (
+                ("ccc", _sample(row.ccc)),
+                ("local_gain", _sample(row.local_gain)),
+                ("global_gain", _sample(row.global_gain)),
+                ("params", _sample(row.params_m, 1e6)),
+            )
+            if number is not None
+        }
+        for name, row in paper.table2.items()
+    }
+
+
+def committed(reference: Results) -> Expected:
+    """Another run's results with the spread of its own seeds; "–" in its table expects nothing."""
+    return {
+        row: {
+            metric: sample
+            for metric in METRICS
+            if (sample := reference.sample(row, metric)).value is not None or metric == "ccc"
+        }
+        for row in reference.rows
+    }
+
+
+def compare(
+    results: Results | None,
+    expected: Expected,
+    allowed: Metrics,
+    spread: Spread,
+    stale: dict[str, str],
+) -> list[Judgement]:
+    """Every expected number judged; `stale`: row → why its cells are not of this code and params.
+
+    A gain is stale with its row or with its baseline. Rows that nothing is expected of are left
+    out here; see `unexpected`.
+    """
+    judgements = []
+    for row, metrics in expected.items():
+        contradiction = results.contradiction(row) if results else None
+        for metric, sample in metrics.items():
+            behind = results.behind(row, metric) if results else [row]
+            reasons = [stale[name] for name in behind if name in stale]
+            observed = results.sample(row, metric) if results else Sample(None)
+            why = next(iter(reasons), contradiction)
+            limits = getattr(allowed, metric)
+            judgements.append(judge(row, metric, observed, sample, limits, spread, why))
+    return judgements
+
+
+def unexpected(results: Results | None, expected: Expected) -> list[str]:
+    """What was found but nothing is expected of, as "row metric"; it never counts as a pass."""
+    return [
+        f"{row} {metric}"
+        for row in (results.rows if results else ())
+        for metric in METRICS
+        if metric not in expected.get(row, {})
+        and results is not None
+        and results.sample(row, metric).value is not None
+    ]
+
+
+def passes(judgements: Iterable[Judgement]) -> bool:
+    """Whether there is anything to judge and all of it is OK or OKish."""
+    verdicts = [judgement.verdict for judgement in judgements]
+    return bool(verdicts) and all(one.passes for one in verdicts)
+
+
+def _sample(number: Printed | None, unit: float = 1.0) -> Sample | None:
+    return None if number is None else Sample(number.value * unit, rounding=number.rounding * unit)
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,109 @@
+"""Files as they are in the working tree, in a folder, or in a git revision, read the same way."""
+
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from harness.errors import HarnessError
+
+
+class UsageError(HarnessError):
+    """A command names something that does not exist; exit status 2."""
+
+
+class Tree(Protocol):
+    """Some state of the repository; paths are relative to its root, with '/'."""
+
+    name: str
+
+    def read(self, path: str) -> str | None:
+        """The file's text; None when there is no such file."""
+
+    def files(self, pattern: str) -> list[str]:
+        """Paths that match a glob such as "results/*/metrics.json", sorted."""
+
+
+class Folder:
+    """The files below a folder; with its default, the working tree."""
+
+    def __init__(self, root: Path = Path(), name: str = "working tree") -> None:
+        self.root, self.name = root, name
+
+    def read(self, path: str) -> str | None:
+        file = self.root / path
+        return file.read_text(encoding="utf-8") if file.is_file() else None
+
+    def files(self, pattern: str) -> list[str]:
+        return sorted(f.relative_to(self.root).as_posix() for f in self.root.glob(pattern))
+
+
+class Revision:
+    """The files of a commit, by `git show`. Raises UsageError when git does not know it."""
+
+    def __init__(self, revision: str, root: Path = Path()) -> None:
+        self.root, self.name = root, revision
+        self.commit = _commit(revision, root)
+        listed = git("ls-tree", "-r", "-z", "--name-only", self.commit, root=root)
+        self._paths = set(filter(None, listed.split("\0")))
+
+    def read(self, path: str) -> str | None:
+        if path not in self._paths:
+            return None
+        return git("show", f"{self.commit}:./{path}", root=self.root)
+
+    def files(self, pattern: str) -> list[str]:
+        depth = len(PurePosixPath(pattern).parts)
+        parts = {path: PurePosixPath(path) for path in self._paths}
+        return sorted(p for p, q in parts.items() if len(q.parts) == depth and q.match(pattern))
+
+
+def ignored(paths: Iterable[str], root: Path = Path()) -> set[str]:
+    """Those of the paths (relative to the root) that git ignores: what no clone has."""
+    asked = "\0".join(sorted(set(paths)))
+    done = _run(["check-ignore", "-z", "--stdin"], root, asked) if asked else None
+    if done is None:
+        return set()
+    if done.returncode > 1:  # 1: none of them is ignored
+        raise UsageError(_complaint(done, root))
+    return set(filter(None, done.stdout.split("\0")))
+
+
+def git(*arguments: str, root: Path = Path()) -> str:
+    """What a git command prints; raises UsageError with git's own sentence when it fails."""
+    done = _run(list(arguments), root)
+    if done.returncode:
+        raise UsageError(_complaint(done, root))
+    return done.stdout
+
+
+def _commit(revision: str, root: Path) -> str:
+    done = _run(["rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], root)
+    if not revision or revision.startswith("-") or done.returncode:
+        raise UsageError(
+            f"'{revision}' is no revision of this repository; in a shallow clone, fetch it first"
+        )
+    return done.stdout.strip()
+
+
+def _run(
+    arguments: list[str], root: Path, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = ["git", *arguments]
+    return subprocess.run(
+        command, cwd=root, input=given, capture_output=True, encoding="utf-8", check=False
+    )
+
+
+def _complaint(done: subprocess.CompletedProcess[str], root: Path) -> str:
+    reason = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+    return f"git cannot read {root.absolute()}: {reason[0]}; run from the root of a git clone"
+
+
+def write(file: str, text: str) -> None:
+    """A report to where it was asked for; raises UsageError when it cannot be written there."""
+    try:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
