@@ -110,11 +110,17 @@ def _number(text: str) -> Any:
 
 
 def _preset(name: str, path: Path) -> Readings:
-    file = path.parent / PRESETS / f"{name}.yaml"
+    file = _folder(path) / f"{name}.yaml"
     if not file.is_file():
         raise ParamsError(f"{path}: readings.preset = '{name}' is not one of {_presets(path)}")
     return parse(Readings, read_yaml(file), "", file)
 
 
 def _presets(path: Path) -> list[str]:
-    return sorted(file.stem for file in (path.parent / PRESETS).glob("*.yaml"))
+    return sorted(file.stem for file in _folder(path).glob("*.yaml"))
+
+
+def _folder(path: Path) -> Path:
+    # a profile lies beside the presets' folder, params.yaml one above
+    beside = path.parent.name == PRESETS.parent.name
+    return path.parent / (PRESETS.name if beside else PRESETS)
