@@ -144,7 +144,7 @@ def run(folder: Path, module: str, *arguments: str) -> float:
     started = time.perf_counter()
     done = _called(folder, module, *arguments)
     if done.returncode:
-        raise RunError(f"{module} {' '.join(arguments)} failed in a clone: {_last(done)}")
+        raise RunError(f"{' '.join([module, *arguments])} failed in a clone: {_last(done)}")
     return time.perf_counter() - started
 
 

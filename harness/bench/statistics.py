@@ -17,7 +17,7 @@ from harness.evaluation.ccc import Array, ccc, moments
 
 SIZES = {  # dev clips and speakers
     "this profile": None,
-    "Hume-VB": (19_396, 568),  # Table 1; a third of its 1,702 speakers
+    "Hume-VB": (19_396, 568),  # Table 1, validation
 }
 TARGETS = 10
 SLOW = 1.0  # seconds of a loop's round, about

@@ -98,7 +98,7 @@ class Bare:
         device = data.labels.device
         form: Any = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
         twins = objective_of(cell, data).twins
-        self.network = twins.to(device=device, memory_format=form[layout])
+        self.network = twins.to(device).to(memory_format=form[layout])
         self.optimizer = torch.optim.AdamW(twins.parameters(), lr=1e-5, fused=True)
         clips = torch.arange(cell.train.batch, device=device)
         x = data.views(clips, cell.train.frames, cell.readings.padding_level)
@@ -113,7 +113,7 @@ class Bare:
                 for x in self.views:
                     z = self.network.encoder(x)
                     for layer in (self.network.head, self.network.projector):
-                        loss = loss + layer(z).float().square().mean()  # type: ignore[misc]
+                        loss = loss + layer(z).float().square().mean()
             loss.backward()
             self.optimizer.step()
             self.optimizer.zero_grad()
