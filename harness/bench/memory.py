@@ -19,10 +19,22 @@ def peak(function: str, *arguments: Any) -> dict[str, float] | None:
     """
     if not STATUS.is_file():
         return None
+    found = alone(function, *arguments)
+    peaks = {"resident": found["resident"]}
+    if found["result"] is not None:
+        peaks["device"] = found["result"] / MIB**2
+    return peaks
+
+
+def alone(function: str, *arguments: Any) -> dict[str, Any]:
+    """`module:function`(*arguments) in a process of its own: {"result": …, "resident": MiB}.
+
+    Raises CalledProcessError when that process fails or dies.
+    """
     script = "from harness.bench.memory import child; child()"
     command = [sys.executable, "-c", script, function, json.dumps(arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
@@ -33,13 +45,12 @@ def child() -> None:
     before = _status("VmRSS")
     result = function(*json.loads(sys.argv[2]))
     # not getrusage: its maximum is inherited from the process that started this one
-    found = {"resident": (_status("VmHWM") - before) / MIB}
-    if isinstance(result, int | float):
-        found["device"] = result / MIB**2
-    print(json.dumps(found))
+    print(json.dumps({"result": result, "resident": (_status("VmHWM") - before) / MIB}))
 
 
 def _status(key: str) -> float:
-    """Of this process, in KiB."""
+    """Of this process, in KiB; 0 where the system does not tell."""
+    if not STATUS.is_file():
+        return 0.0
     lines = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
     return float(lines[key].split()[0])

@@ -79,6 +79,9 @@ def _train(section: dict[str, Any]) -> Iterator[str]:
         "A clip is two views, in autrainer one. Medians over turns; a ratio is the median of each "
         "turn's. Peak memory is above the imports, in a process of its own."
     )
+    for cell in section["cells"]:
+        for choice in cell["bare"].get("died", []):
+            yield f"{cell['encoder']} × {cell['width']:g}: torch itself dies in {choice}."
     yield from _missing(section)
 
 

@@ -50,7 +50,7 @@ def _cell(setting: Setting, budget: float, autrainer: str | None) -> dict[str, A
     with ExitStack() as stack:
         ours = Ours(cell, 1)
         data, device = ours.data, ours.fabric.device
-        seconds, best = fastest_bare(cell, data)
+        seconds, best, died = fastest_bare(setting, device)
         steps = max(1, min(STEPS, round(ROUND / seconds)))
         variants = dict(_variants(setting, steps, best))
         peer = autrainer and setting.width == 1 and setting.encoder in MODELS
@@ -70,7 +70,7 @@ def _cell(setting: Setting, budget: float, autrainer: str | None) -> dict[str, A
         **{k: v for k, v in setting._asdict().items() if k != "folder"},
         "device": str(device),
         "steps_a_round": steps,
-        "bare": best,
+        "bare": {**best, "died": died},
         "clips_per_second": rates(taken, amount),
         "ours_over": ratios(taken, amount, "ours"),
         "bare_over": ratios(taken, amount, "bare"),

@@ -1,6 +1,7 @@
 """harness.bench.timing and memory: turns, medians and ratios of given seconds."""
 
 import itertools
+import subprocess
 
 import pytest
 
@@ -54,6 +55,12 @@ def test_peak_memory_is_that_of_the_work_and_not_of_the_process_that_asks():
     assert small < 20
     assert 110 < large < 140
     assert len(ballast) > 0
+
+
+def test_a_process_that_dies_takes_nobody_with_it():
+    with pytest.raises(subprocess.CalledProcessError):
+        memory.alone("os:abort")
+    assert memory.alone("operator:add", 1, 2)["result"] == 3
 
 
 def hold(mebibytes):
