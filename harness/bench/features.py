@@ -1,0 +1,220 @@
+"""Clips per second from a wav file to log-mel on disk: ours, the peers, and the decoding alone."""
+
+import contextlib
+import importlib.util
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import soundfile
+import torch
+
+from harness.bench import memory
+from harness.bench.timing import interleaved, rates, ratios, timed
+from harness.config.features import Features
+from harness.config.strict import block
+from harness.corpora import synthetic
+from harness.corpora.clips import read
+from harness.features import LogMel, extract
+
+CLIPS = 240  # distinct; about three seconds to make on two cores
+FEW, MANY = 512, 4096  # clips whose peak memory is compared; both more than a block
+AUDIBLE = 60.0  # dB below a frame's loudest band: float32 is no longer exact farther down
+
+LogMelOf = Callable[[np.ndarray, Features], np.ndarray]
+
+
+def by_librosa(samples: np.ndarray, params: Features) -> np.ndarray:
+    """As librosa's documentation has it: [samples] → [frames, bands] dB."""
+    import librosa
+
+    power = librosa.feature.melspectrogram(
+        y=samples,
+        sr=params.sample_rate,
+        n_fft=params.window,
+        hop_length=params.hop,
+        n_mels=params.bands,
+        fmin=params.low,
+        fmax=params.high,
+        pad_mode="reflect",
+    )
+    levels: np.ndarray = librosa.power_to_db(power, top_db=None).T
+    return levels
+
+
+def by_torchlibrosa(samples: np.ndarray, params: Features) -> np.ndarray:
+    """As PANNs' front end has it."""
+    spectrogram, filters = _torchlibrosa(params.model_dump_json())
+    with torch.inference_mode():
+        levels: np.ndarray = filters(spectrogram(torch.from_numpy(samples)[None]))[0, 0].numpy()
+    return levels
+
+
+@cache
+def _torchlibrosa(json: str) -> tuple[Any, Any]:
+    from torchlibrosa.stft import LogmelFilterBank, Spectrogram
+
+    params = Features.model_validate_json(json)
+    spectrogram = Spectrogram(n_fft=params.window, hop_length=params.hop)
+    filters = LogmelFilterBank(
+        sr=params.sample_rate,
+        n_fft=params.window,
+        n_mels=params.bands,
+        fmin=params.low,
+        fmax=params.high,
+        top_db=None,
+    )
+    return spectrogram, filters
+
+
+def by_torchaudio(samples: np.ndarray, params: Features) -> np.ndarray:
+    """torchaudio's MelSpectrogram and AmplitudeToDB, clip by clip."""
+    with torch.inference_mode():
+        return _torchaudio(params.model_dump_json())(torch.from_numpy(samples)).numpy()
+
+
+@cache
+def _torchaudio(json: str) -> LogMel:
+    return LogMel(Features.model_validate_json(json))
+
+
+PEERS: dict[str, LogMelOf] = {
+    "librosa": by_librosa,
+    "torchlibrosa": by_torchlibrosa,
+    "torchaudio": by_torchaudio,
+}
+WITHOUT = {"decoding", "ours"}  # no peers
+
+
+def installed() -> dict[str, LogMelOf]:
+    """The peers that can be imported here."""
+    return {name: of for name, of in PEERS.items() if importlib.util.find_spec(name)}
+
+
+def save(peer: str, params: Features, folder: str, path: str) -> None:
+    """One clip by a peer: decoded, log-mel in float16, a file of its own."""
+    samples, _ = soundfile.read(path, dtype="float32")
+    levels = PEERS[peer](samples, params).astype(np.float16)
+    np.save(Path(folder) / f"{Path(path).stem}.npy", levels)
+
+
+def decode(path: str) -> int:
+    """What no front end can avoid: read the file and decode it."""
+    return len(soundfile.read(io.BytesIO(Path(path).read_bytes()), dtype="float32")[0])
+
+
+def features(threads: int, budget: float) -> dict[str, Any]:
+    """Speeds, their ratios, the largest difference between results, and memory."""
+    params, peers = block(Features, "features"), installed()
+    with tempfile.TemporaryDirectory() as folder:
+        clips, root, targets = corpus(Path(folder) / "data")
+        torch.set_num_threads(1)
+        with _rounds(clips, root, targets, params, list(peers), Path(folder), threads) as rounds:
+            amount = dict.fromkeys(rounds, float(len(clips)))
+            seconds = interleaved(rounds, budget)
+        data = str(Path(folder) / "data")
+        peaks = {
+            str(count): memory.peak("harness.bench.features:many", data, count)
+            for count in (FEW, MANY)
+        }
+        return {
+            "clips": len(clips),
+            "seconds_of_sound": round(_seconds_of_sound(clips, root), 1),
+            "workers": threads,
+            "clips_per_second": rates(seconds, amount),
+            "ours_over": ratios(seconds, amount, "ours"),
+            "largest_difference_db": differences(clips, root, params, peers),
+            "peak_mib": peaks,
+            "missing": dict.fromkeys(set(PEERS) - set(peers), "not installed"),
+        }
+
+
+def corpus(folder: Path) -> tuple[pd.DataFrame, Path, list[str]]:
+    """A synthetic corpus of CLIPS clips in `folder`; its clip table, its root, its targets."""
+    if not folder.exists():
+        params = synthetic.Params(
+            name="synthetic",
+            seed=1,
+            clips=synthetic.Counts(train=CLIPS - 40, dev=40, test=0),
+            speakers=synthetic.Counts(train=8, dev=4, test=0),
+            raters=2,
+            emotion=1.0,
+        )
+        with contextlib.redirect_stdout(io.StringIO()):
+            synthetic.acquire(params, folder / "audio").write(folder)
+    clips, about = read(folder)
+    return clips, Path(about["root"]), about["targets"]
+
+
+def many(data: str, count: int) -> None:
+    """Extract `count` clips, the corpus's over and over; for its peak memory."""
+    clips, root, targets = corpus(Path(data))
+    repeated = pd.concat([clips] * -(-count // len(clips)), ignore_index=True)[:count]
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        extract(repeated, root, targets, block(Features, "features"), Path(folder))
+
+
+def differences(
+    clips: pd.DataFrame, root: Path, params: Features, peers: dict[str, LogMelOf]
+) -> dict[str, float]:
+    """Largest difference in dB between ours and each peer, where a band is audible in its frame."""
+    own = LogMel(params)
+    found = dict.fromkeys(peers, 0.0)
+    for path in clips["path"]:
+        samples, _ = soundfile.read(root / path, dtype="float32")
+        with torch.inference_mode():
+            ours = own(torch.from_numpy(samples)).numpy()
+        audible = ours >= ours.max(axis=1, keepdims=True) - AUDIBLE
+        for name, of in peers.items():
+            error = np.abs(of(samples, params) - ours)[audible].max()
+            found[name] = max(found[name], float(error))
+    return found
+
+
+@contextlib.contextmanager
+def _rounds(
+    clips: pd.DataFrame,
+    root: Path,
+    targets: list[str],
+    params: Features,
+    peers: list[str],
+    folder: Path,
+    workers: int,
+) -> Iterator[dict[str, Any]]:
+    """Each peer in threads and in processes: which suits it better depends on its library."""
+    files = [str(root / path) for path in clips["path"]]
+
+    def ours() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            extract(clips, root, targets, params, folder / "ours")
+
+    def each(pool: Executor, work: Callable[[str], Any]) -> None:
+        for _ in pool.map(work, files, chunksize=8):
+            pass
+
+    spawned = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread)
+    with ThreadPoolExecutor(workers) as threads, spawned as processes:
+        rounds = {"ours": timed(ours), "decoding": timed(partial(each, threads, decode))}
+        for peer in peers:
+            (folder / peer).mkdir()
+            work = partial(save, peer, params, str(folder / peer))
+            rounds[f"{peer}, threads"] = timed(partial(each, threads, work))
+            rounds[f"{peer}, processes"] = timed(partial(each, processes, work))
+        yield rounds
+
+
+def _one_thread() -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+
+
+def _seconds_of_sound(clips: pd.DataFrame, root: Path) -> float:
+    return float(sum(soundfile.info(root / path).duration for path in clips["path"]))

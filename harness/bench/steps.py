@@ -1,0 +1,188 @@
+"""The step that is measured: ours, and the bare limit that no step of this network can pass."""
+
+import subprocess
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from harness.bench.memory import alone
+from harness.bench.textbook import Textbook
+from harness.bench.timing import Round, timed
+from harness.config.readings import read_readings
+from harness.config.strict import PARAMS, block, parse, section
+from harness.config.training import Row, Train
+from harness.errors import ParamsError
+from harness.learning import training
+from harness.learning.cell import Cell
+from harness.learning.data import Packed
+from harness.learning.training import Objective
+
+ROW = "{encoder}-rrtn-ruwl"
+PAPER = {  # what the textbook loop computes, and so what is measured
+    "ccc_loss": "per_target",
+    "mask_axes": "described",
+    "mask_place": "before_bn0",
+    "mask_fill": "zero",
+    "masked_view": "second",
+    "barlow_twins": "standardised",
+    "twin_forward": "two_passes",
+}
+
+
+class Setting(NamedTuple):
+    """One cell of the comparison; plain values, so that a process of its own can be told."""
+
+    encoder: str
+    width: float
+    batch: int
+    frames: int
+    threads: int
+    folder: str  # as harness.bench.clips leaves it
+
+
+def cell_of(setting: Setting, path: Path = PARAMS) -> Cell:
+    """The row <encoder>-rrtn-ruwl of params.yaml at this width, batch, length and thread count."""
+    rows, name = section("rows", path), ROW.format(encoder=setting.encoder)
+    if name not in rows:
+        raise ParamsError(f"{path}: rows has no '{name}', which the bench measures; add it")
+    train = block(Train, "train", path)
+    embedding = max(2, round(train.embedding / train.width * setting.width))
+    changed = {**setting._asdict(), "embedding": embedding}
+    return Cell(
+        name=name,
+        row=parse(Row, rows[name], f"rows.{name}", path),
+        train=train.model_copy(update={k: changed[k] for k in changed if k in Train.model_fields}),
+        readings=read_readings(path=path).model_copy(update=PAPER),
+        seed=1,
+        features=Path(setting.folder),
+        scratch=Path(setting.folder),
+        runs=Path(setting.folder),
+        origin={},
+    )
+
+
+def objective_of(cell: Cell, data: Packed) -> Objective:
+    """With the same first weights for every variant."""
+    torch.manual_seed(cell.seed)
+    bands, targets = data.levels.shape[1], len(data.targets)
+    return Objective(cell.row, cell.train, cell.readings, bands, targets)
+
+
+class Ours:
+    """One epoch of `steps` batches a call: the very function that trains a cell."""
+
+    def __init__(self, cell: Cell, steps: int) -> None:
+        self.fabric, self.cell = training.fabric_for(cell.train), cell
+        self.data = Packed(cell.features, "train", self.fabric.device)
+        objective = objective_of(cell, self.data)
+        optimizer = training._optimizer(objective, cell)
+        self.model, self.optimizer = self.fabric.setup(objective, optimizer)
+        self.learned = np.arange(steps * cell.train.batch)
+        self.epochs = 0
+
+    def epoch(self) -> None:
+        torch.use_deterministic_algorithms(True, warn_only=True)  # as in a cell
+        arguments = (self.data, self.learned, self.model, self.optimizer)
+        training._epoch(self.fabric, self.cell, self.epochs, *arguments)
+        self.epochs += 1
+
+
+class Bare:
+    """Forward, backward and optimizer of the network on two constant views already in place.
+
+    No data, masks, crops or losses: the loss is the mean square of the heads' outputs.
+    """
+
+    def __init__(self, cell: Cell, data: Packed, steps: int, bf16: bool, layout: str) -> None:
+        device = data.labels.device
+        form: Any = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
+        twins = objective_of(cell, data).twins
+        self.network = twins.to(device).to(memory_format=form[layout])
+        self.optimizer = torch.optim.AdamW(twins.parameters(), lr=1e-5, fused=True)
+        clips = torch.arange(cell.train.batch, device=device)
+        x = data.views(clips, cell.train.frames, cell.readings.padding_level)
+        self.views = [x, x.clone()]
+        self.steps, self.bf16, self.device = steps, bf16, device
+
+    def epoch(self) -> None:
+        self.network.train()
+        for _ in range(self.steps):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                loss = torch.zeros((), device=self.device)
+                for x in self.views:
+                    z = self.network.encoder(x)
+                    for layer in (self.network.head, self.network.projector):
+                        loss = loss + layer(z).float().square().mean()
+            loss.backward()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+
+
+def on_device(work: Any, device: torch.device) -> Round:
+    """`work` timed with all kernels done, without our demand for determinism unless it sets it."""
+
+    def whole() -> None:
+        torch.use_deterministic_algorithms(False)
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return timed(whole)
+
+
+def fast_bf16(device: torch.device) -> bool:
+    """Whether bf16 is worth a try: emulated, a step can take ten times as long."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known = torch.cpu.get_capabilities()
+    return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
+
+
+def fastest_bare(setting: Setting, device: torch.device) -> tuple[float, dict[str, Any], list[str]]:
+    """Seconds of one bare step at the fastest precision and layout, which, and what died.
+
+    Each candidate is tried in a process of its own: with torch 2.14 a narrow ResNet-18 in
+    channels-last corrupts the heap on a CPU without AVX-512, and takes its process with it.
+    """
+    found, died = [], []
+    bf16 = [False, True] if fast_bf16(device) else [False]
+    for choice in product(bf16, ("contiguous", "channels-last")):
+        best = dict(zip(("bf16", "layout"), choice, strict=True))
+        try:
+            seconds = alone("harness.bench.steps:bare_seconds", list(setting), best)["result"]
+        except subprocess.CalledProcessError:
+            died.append(f"{'bf16' if choice[0] else 'float32'}, {choice[1]}")
+            continue
+        found.append((seconds, best))
+    return (*min(found, key=lambda pair: pair[0]), died)
+
+
+def bare_seconds(setting: list[Any], best: dict[str, Any]) -> float:
+    """In a process of its own: the shortest of a few bare steps, more if they are short."""
+    cell = cell_of(Setting(*setting))
+    fabric = training.fabric_for(cell.train)
+    data = Packed(cell.features, "train", fabric.device)
+    one = on_device(Bare(cell, data, 1, **best).epoch, fabric.device)
+    one()  # warm-up
+    seconds = [one()]
+    while sum(seconds) < 2 and len(seconds) < 10:
+        seconds.append(one())
+    return min(seconds)
+
+
+def one_step(variant: str, setting: list[Any], best: dict[str, Any]) -> int | None:
+    """In a process of its own: build a variant and do two steps; → bytes on the GPU, if any."""
+    cell = cell_of(Setting(*setting))
+    fabric = training.fabric_for(cell.train)
+    data = Packed(cell.features, "train", fabric.device)
+    if variant == "ours":
+        work: Any = Ours(cell, 2)
+    elif variant == "bare":
+        work = Bare(cell, data, 2, **best)
+    else:
+        work = Textbook(cell, objective_of(cell, data), 2, 0, fabric.device)
+    work.epoch()
+    return torch.cuda.max_memory_allocated() if fabric.device.type == "cuda" else None

@@ -1,0 +1,68 @@
+"""harness.bench.timing and memory: turns, medians and ratios of given seconds."""
+
+import itertools
+import subprocess
+
+import pytest
+
+from harness.bench import memory, timing
+
+
+def test_variants_take_turns_after_a_warm_up_of_each():
+    calls = []
+
+    def variant(name):
+        def one_round():
+            calls.append(name)
+            return float(len(calls))
+
+        return one_round
+
+    seconds = timing.interleaved({"a": variant("a"), "b": variant("b")}, budget=0)
+    assert calls == ["a", "b"] * (1 + timing.ROUNDS)
+    assert seconds == {"a": [3.0, 5.0, 7.0], "b": [4.0, 6.0, 8.0]}  # the warm-up is not counted
+
+
+def test_no_more_turns_than_the_most():
+    counter = itertools.count(1.0)
+    seconds = timing.interleaved({"a": lambda: next(counter)}, budget=1e9)
+    assert len(seconds["a"]) == timing.MOST
+
+
+def test_rates_are_medians_of_amount_over_seconds():
+    found = timing.rates({"a": [1.0, 4.0, 2.0]}, {"a": 8.0})
+    assert found == {"a": {"median": 4.0, "low": 2.0, "high": 8.0, "rounds": 3}}
+
+
+def test_a_ratio_is_taken_within_a_turn_so_that_drift_cancels():
+    seconds = {"a": [1.0, 10.0, 100.0], "b": [3.0, 30.0, 300.0]}
+    found = timing.ratios(seconds, {"a": 2.0, "b": 1.0}, "a")
+    assert found == {"b": pytest.approx(6.0)}
+
+
+def test_a_round_is_timed_from_outside():
+    done = []
+    assert timing.timed(lambda: done.append(1))() >= 0
+    assert done == [1]
+
+
+@pytest.mark.skipif(not memory.STATUS.is_file(), reason="only Linux tells a process's peak memory")
+def test_peak_memory_is_that_of_the_work_and_not_of_the_process_that_asks():
+    ballast = bytearray(200 * 2**20)
+    ballast[::4096] = b"1" * len(ballast[::4096])
+    small = memory.peak("tests.bench.test_timing:hold", 1)["resident"]
+    large = memory.peak("tests.bench.test_timing:hold", 120)["resident"]
+    assert small < 20
+    assert 110 < large < 140
+    assert len(ballast) > 0
+
+
+def test_a_process_that_dies_takes_nobody_with_it():
+    with pytest.raises(subprocess.CalledProcessError):
+        memory.alone("os:abort")
+    assert memory.alone("operator:add", 1, 2)["result"] == 3
+
+
+def hold(mebibytes):
+    block = bytearray(mebibytes * 2**20)
+    block[::4096] = b"1" * len(block[::4096])
