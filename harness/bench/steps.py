@@ -109,12 +109,13 @@ class Bare:
 
     def epoch(self) -> None:
         self.network.train()
+        outputs = [m for m in (self.network.head, self.network.projector) if m is not None]
         for _ in range(self.steps):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                 loss = torch.zeros((), device=self.device)
                 for x in self.views:
                     z = self.network.encoder(x)
-                    for layer in (self.network.head, self.network.projector):
+                    for layer in outputs:
                         loss = loss + layer(z).float().square().mean()
             loss.backward()
             self.optimizer.step()
