@@ -217,7 +217,10 @@ def download(client: Client, remotes: list[Remote], folder: Path) -> None:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    screen = Console(stderr=True)
+    with Progress(
+        *columns, console=screen, transient=True, disable=not screen.is_terminal
+    ) as progress:
         for remote in left:
             client.fetch(remote, folder / remote.name, progress)
 
