@@ -19,7 +19,7 @@ from harness.config.strict import Strict
 from harness.corpora import zenodo
 from harness.corpora.clips import Corpus
 from harness.corpora.received import opened, receive
-from harness.corpora.tables import read_table
+from harness.corpora.tables import numbers, read_table
 from harness.corpora.transport import Client, Remote
 from harness.errors import CorpusError
 
@@ -51,7 +51,7 @@ class Params(CorpusBlock):
 
     name: Literal["hume-vb"]
     path: str | None = Field(default=None, min_length=1)
-    api: str = Field(default=zenodo.API, pattern=r"^https?://[\w.:-]+(/[\w.-]+)*$")
+    api: str = Field(default=zenodo.API, pattern=zenodo.ADDRESS)
     record: str = Field(default=RECORD, pattern=r"^\d+$")
     files: list[str] = Field(default=["*"], min_length=1)
     expected: Counts | None = None
@@ -77,7 +77,7 @@ def acquire(params: Params, folder: Path) -> Corpus:
     clips["split"] = table["Split"].map(SPLITS)
     clips["speaker"] = table["Subject_ID"]
     clips["country"] = _country(table)
-    clips[TARGETS] = _labels(table)
+    clips[TARGETS] = numbers(table, TARGETS, "hume-vb", "File_ID")
     _check_peaks(clips)
     if params.expected:
         _check_counts(clips["split"], params.expected)
@@ -166,17 +166,6 @@ def _country(table: pd.DataFrame) -> "pd.Series[str]":
             f"for {', '.join(COUNTRIES)}, or the name"
         )
     return country
-
-
-def _labels(table: pd.DataFrame) -> pd.DataFrame:
-    for target in TARGETS:
-        odd = table[pd.to_numeric(table[target], errors="coerce").isna() & (table[target] != "")]
-        if len(odd):
-            raise CorpusError(
-                f"hume-vb: clip {odd['File_ID'].iloc[0]} has {target} = '{odd[target].iloc[0]}'; "
-                "write a number, or nothing for a test clip"
-            )
-    return table[TARGETS].replace("", "nan").astype(float)
 
 
 def _check_peaks(clips: pd.DataFrame) -> None:

@@ -20,14 +20,15 @@ from harness.stage import replacing
 
 LOCKS = Path("locks")
 LISTING = ".received.sha256"
+LISTED = 100  # announced files that the lock names; more are locked by what they unpack to
 
 
 def settle(file: Path, folder: Path) -> None:
     """Unpack an archive into `folder`; put any other file there as it is."""
     if is_archive(file):
-        unpack(file, folder)
+        unpack(file, folder, keep=lambda name: not name.startswith("__MACOSX/"))
     else:
-        _link(file, folder / file.name)
+        link(file, folder / file.name)
 
 
 def receive(
@@ -53,6 +54,7 @@ def receive(
     parcel.mkdir(parents=True, exist_ok=True)
     remotes = offered(client, parcel)
     announced = [{"name": r.name, "size": r.size, "checksum": r.checksum} for r in remotes]
+    announced = announced if len(announced) <= LISTED else []
     _compare_announced(announced, lock)
     download(client, remotes, parcel)
     with replacing(folder) as fresh:
@@ -151,7 +153,8 @@ def _write(lock: Path, content: dict[str, Any]) -> None:
     new.replace(lock)
 
 
-def _link(file: Path, target: Path) -> None:
+def link(file: Path, target: Path) -> None:
+    """Put `file` at `target` too, without a second copy where the disk can do that."""
     if target.exists():
         raise CorpusError(f"{file.name} is also inside an archive; choose one in corpus.files")
     try:

@@ -76,3 +76,27 @@ def _no_table(file: Path, corpus: str, why: object) -> CorpusError:
     return CorpusError(
         f"{corpus}: {file} is not a CSV table in UTF-8: {why}; save it as such, or restore it"
     )
+
+
+def numbers(table: pd.DataFrame, columns: list[str], corpus: str, key: str) -> pd.DataFrame:
+    """Text columns as floats, NaN for ""; CorpusError names the first that is no number."""
+    for column in columns:
+        odd = table[pd.to_numeric(table[column], errors="coerce").isna() & (table[column] != "")]
+        if len(odd):
+            raise CorpusError(
+                f"{corpus}: clip {odd[key].iloc[0]} has {column} = '{odd[column].iloc[0]}'; "
+                "write a number, or nothing for a test clip"
+            )
+    return table[columns].replace("", "nan").astype(float)
+
+
+def check_each_varies(clips: pd.DataFrame, targets: list[str], corpus: str) -> None:
+    """CorpusError for a target that is the same for all train or dev clips: it has no CCC."""
+    for split in ("train", "dev"):
+        own = clips[clips["split"] == split]
+        for target in targets:
+            if len(own) and own[target].nunique(dropna=False) == 1:
+                raise CorpusError(
+                    f"{corpus}: {target} is {own[target].iloc[0]:g} for every {split} clip, so "
+                    "nothing can be learned or scored; drop it from the targets, or add clips"
+                )

@@ -15,6 +15,7 @@ from harness.corpora.transport import Client, Remote, Token
 from harness.errors import AccessError, CorpusError
 
 API = "https://zenodo.org/api"
+ADDRESS = r"^https?://[\w.:-]+(/[\w.-]+)*$"
 BEARER = "ZENODO_TOKEN"
 
 
