@@ -17,10 +17,11 @@ from pydantic import Field
 from harness.config.corpus import CorpusBlock
 from harness.corpora.archive import unpack
 from harness.corpora.clips import IDENTITY, Corpus
+from harness.corpora.partial import Remote
 from harness.corpora.received import link, receive
 from harness.corpora.splits import split_of
 from harness.corpora.tables import check_each_varies, numbers, read_table
-from harness.corpora.transport import Client, Remote, download
+from harness.corpora.transport import Client, download
 from harness.errors import CorpusError
 from harness.stage import replacing
 

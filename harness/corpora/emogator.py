@@ -15,9 +15,10 @@ from pydantic import Field, field_validator
 from harness.config.corpus import CorpusBlock
 from harness.corpora.archive import unpack
 from harness.corpora.clips import IDENTITY, Corpus
+from harness.corpora.partial import Remote
 from harness.corpora.received import opened, receive
 from harness.corpora.splits import split_of
-from harness.corpora.transport import Client, Remote
+from harness.corpora.transport import Client
 from harness.errors import CorpusError
 
 COMMIT = "51eeca515a95f168ab73391cd9e7c975ab964429"

@@ -18,9 +18,10 @@ from harness.config.corpus import CorpusBlock
 from harness.config.strict import Strict
 from harness.corpora import zenodo
 from harness.corpora.clips import Corpus
+from harness.corpora.partial import Remote
 from harness.corpora.received import opened, receive
 from harness.corpora.tables import numbers, read_table
-from harness.corpora.transport import Client, Remote
+from harness.corpora.transport import Client
 from harness.errors import CorpusError
 
 TARGETS = ["Awe", "Excitement", "Amusement", "Awkwardness", "Fear"]

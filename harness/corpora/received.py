@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.corpora.archive import is_archive, unpack
-from harness.corpora.transport import Client, Remote, digest, download
+from harness.corpora.partial import Remote, digest
+from harness.corpora.transport import Client, download
 from harness.errors import CorpusError
 from harness.stage import replacing
 

@@ -4,11 +4,11 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 from rich.progress import track
 
+from harness.config.corpus import OnBadClip
 from harness.corpora.clips import Corpus
 from harness.corpora.sound import Unheard, decode
 from harness.errors import CorpusError
@@ -16,7 +16,7 @@ from harness.errors import CorpusError
 SHORTEST = 20.0  # ms; less is a click
 
 
-def screened(corpus: Corpus, on_bad_clip: Literal["error", "skip"]) -> Corpus:
+def screened(corpus: Corpus, on_bad_clip: OnBadClip) -> Corpus:
     """The corpus with usable clips only; those left out are its fact `skipped`, with the reason.
 
     Raises CorpusError naming the first bad clip, unless `on_bad_clip` is "skip".

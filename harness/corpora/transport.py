@@ -4,7 +4,6 @@ A download grows in `<name>.part`, which a later run goes on with. Tokens travel
 no message holds the query of an address, and urllib3's own log is redacted.
 """
 
-import hashlib
 import logging
 import re
 import shutil
@@ -18,23 +17,23 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
+from harness.corpora.partial import Part, Remote, shown
 from harness.errors import AccessError, CorpusError
 
 AGENT = "rrtn-harness/0.1 (+https://arxiv.org/abs/2206.09142)"  # Zenodo refuses bare libraries
 CHUNK = 1 << 14  # bytes; what a broken connection can lose
-UNANNOUNCED = 1 << 34  # bytes at most of a file whose size is not announced
 AGAIN = {408, 425, 429, 500, 502, 503, 504}
 Result = TypeVar("Result")
 
@@ -52,16 +51,6 @@ class Patience:
 PATIENCE = Patience()
 
 
-@dataclass(frozen=True)
-class Remote:
-    """A file as its owner announces it: bytes and checksum ("md5:…"), None where it does not."""
-
-    name: str
-    url: str
-    size: int | None = None
-    checksum: str | None = None
-
-
 class Token(AuthBase):
     """Credentials for one host only: a bearer token, or the token of a Zenodo share link."""
 
@@ -77,14 +66,25 @@ class Token(AuthBase):
         return request
 
 
+class _Local(HTTPAdapter):
+    """http on this machine only: elsewhere it shows tokens, also where a server sends us there."""
+
+    def send(self, request: requests.PreparedRequest, *how: Any, **more: Any) -> requests.Response:
+        url = request.url or ""
+        if urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise CorpusError(f"{shown(url)} is not https; correct the address, or tell its owner")
+        return super().send(request, *how, **more)
+
+
 class Client:
-    """GET with retries; `auth` is sent over https only (http on this machine, for tests)."""
+    """GET with retries, over https; `auth` goes to its host only."""
 
     def __init__(self, auth: Token | None = None) -> None:
         self.auth = auth
         self.session = requests.Session()
         # Bytes as stored: ranges and sizes are of those
         self.session.headers.update({"User-Agent": AGENT, "Accept-Encoding": "identity"})
+        self.session.mount("http://", _Local())
         log = logging.getLogger("urllib3.connectionpool")
         if _redacted not in log.filters:
             log.addFilter(_redacted)
@@ -110,7 +110,7 @@ class Client:
         Raises AccessError where the server refuses (what came before is kept), CorpusError where
         it keeps failing or serves other bytes than announced (these are removed).
         """
-        part = _Part(remote, target, progress)
+        part = Part(remote, target, progress)
         for last in (False, True):
             if part.size != remote.size or not remote.size:
                 self._patiently(remote.url, lambda: self._continue(remote, part), lambda: part.size)
@@ -120,12 +120,12 @@ class Client:
             part.discard()  # once more from the start: a resumed file may mix two versions
             if last:
                 raise CorpusError(
-                    f"{remote.name} from {_shown(remote.url)} {fault}; nothing of it was kept, run "
+                    f"{remote.name} from {shown(remote.url)} {fault}; nothing of it was kept, run "
                     "again later, and tell its owner if it stays so"
                 )
         return None
 
-    def _continue(self, remote: Remote, part: "_Part") -> None:
+    def _continue(self, remote: Remote, part: Part) -> None:
         start, headers = part.resume()
         with self._get(remote.url, headers) as response:
             if response.status_code == 416:
@@ -148,16 +148,13 @@ class Client:
             raise _Broken(_ended(part.size, remote.size))
 
     def _get(self, url: str, headers: dict[str, str]) -> requests.Response:
-        parts = urlsplit(url)
-        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise CorpusError(f"{_shown(url)} is not https; correct the address")
         try:
             response = self.session.get(
                 url, headers=headers, auth=self.auth, stream=True, timeout=PATIENCE.silence
             )
         except requests.exceptions.SSLError:
             raise CorpusError(
-                f"{_shown(url)} has no certificate that this machine trusts; check its clock, its "
+                f"{shown(url)} has no certificate that this machine trusts; check its clock, its "
                 "certificates or its proxy"
             ) from None
         except requests.RequestException as error:
@@ -169,7 +166,7 @@ class Client:
         if status in AGAIN:
             raise _Broken(f"answers {status}", _seconds(response.headers.get("Retry-After")))
         raise AccessError(
-            f"{_shown(url)} answers {status} {response.reason}; check the address, or wait until "
+            f"{shown(url)} answers {status} {response.reason}; check the address, or wait until "
             "its owner has put it back",
             status,
         )
@@ -191,7 +188,7 @@ class Client:
                 if failures >= PATIENCE.attempts or wait > PATIENCE.longest:
                     asked = f" and asks for {wait:,.0f} s" if broken.wait is not None else ""
                     raise CorpusError(
-                        f"{_shown(url)} {broken}{asked}, {failures} times in a row; run again "
+                        f"{shown(url)} {broken}{asked}, {failures} times in a row; run again "
                         "later, to go on from there"
                     ) from None
             sleep(wait)
@@ -225,87 +222,12 @@ def download(client: Client, remotes: list[Remote], folder: Path) -> None:
             client.fetch(remote, folder / remote.name, progress)
 
 
-def digest(file: Path, algorithm: str = "sha256") -> str:
-    """The hexadecimal checksum of a file."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, algorithm).hexdigest()
-
-
 class _Broken(Exception):
     """A failure that another attempt may mend; `wait`: seconds that the server asked for."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
         self.wait = wait
-
-
-class _Part:
-    """The growing file, and what it takes to go on with it after a break."""
-
-    def __init__(self, remote: Remote, target: Path, progress: Progress | None) -> None:
-        self.remote, self.target, self.progress = remote, target, progress
-        self.file = target.with_name(target.name + ".part")
-        self.etag = target.with_name(target.name + ".part.etag")
-        self.task = TaskID(0)
-        if progress:
-            self.task = progress.add_task(remote.name, total=remote.size, completed=self.size)
-        if self.size > (remote.size or UNANNOUNCED):
-            self.discard()
-
-    @property
-    def size(self) -> int:
-        return self.file.stat().st_size if self.file.is_file() else 0
-
-    def resume(self) -> tuple[int, dict[str, str]]:
-        """The first byte that is missing, and the headers that ask for the rest."""
-        # Without a sum to check at the end, only an ETag tells that both halves are of one file
-        if not self.size or not (self.remote.checksum or self.etag.is_file()):
-            self.discard()
-            return 0, {}
-        headers = {"Range": f"bytes={self.size}-"}
-        if self.etag.is_file():
-            headers["If-Range"] = self.etag.read_text(encoding="latin-1")
-        return self.size, headers
-
-    def begin(self, etag: str) -> None:
-        self.discard()
-        if re.fullmatch(r'"[^"\r\n]+"', etag):  # a weak one, W/"…", vouches for no bytes
-            self.etag.write_text(etag, encoding="latin-1")
-        self.file.touch()
-
-    def append(self, chunk: bytes) -> None:
-        most = self.remote.size if self.remote.size is not None else UNANNOUNCED
-        if self.size + len(chunk) > most:
-            self.discard()
-            raise CorpusError(
-                f"{self.remote.name} from {_shown(self.remote.url)} is longer than the {most:,} "
-                "bytes announced; nothing of it was kept, tell its owner"
-            )
-        with self.file.open("ab") as stream:
-            stream.write(chunk)
-        if self.progress:
-            self.progress.update(self.task, completed=self.size)
-
-    def fault(self) -> str:
-        size, checksum = self.remote.size, self.remote.checksum
-        if size is not None and self.size != size:
-            return f"has {self.size:,} bytes, not the {size:,} announced"
-        if checksum:
-            algorithm, _, expected = checksum.partition(":")
-            found = digest(self.file, algorithm)
-            if found != expected.lower():
-                return f"has the {algorithm} {found}, not {expected}"
-        return ""
-
-    def arrive(self) -> None:
-        if not self.file.is_file():  # announced as empty
-            self.file.touch()
-        self.file.replace(self.target)
-        self.etag.unlink(missing_ok=True)
-
-    def discard(self) -> None:
-        self.etag.unlink(missing_ok=True)
-        self.file.unlink(missing_ok=True)
 
 
 def _fits(response: requests.Response, start: int, size: int | None) -> bool:
@@ -349,7 +271,7 @@ def _refuse_html(url: str, kind: str, start: bytes) -> None:
         (b"<!doctype html", b"<html")
     ):
         raise AccessError(
-            f"{_shown(url)} answers with a web page, probably a login, instead of the file; check "
+            f"{shown(url)} answers with a web page, probably a login, instead of the file; check "
             "the token and the rights of its account",
             401,
         )
@@ -357,12 +279,6 @@ def _refuse_html(url: str, kind: str, start: bytes) -> None:
 
 def _is_html(name: str) -> bool:
     return name.lower().endswith((".html", ".htm"))
-
-
-def _shown(url: str) -> str:
-    """An address without its query and without a user's name, where secrets travel."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _redacted(record: logging.LogRecord) -> bool:

@@ -14,8 +14,9 @@ from pydantic import Field
 from harness.config.corpus import CorpusBlock
 from harness.corpora import zenodo
 from harness.corpora.clips import IDENTITY, Corpus
+from harness.corpora.partial import Remote
 from harness.corpora.received import opened, receive
-from harness.corpora.transport import Client, Remote
+from harness.corpora.transport import Client
 from harness.errors import CorpusError
 
 RECORD = "4066235"

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import BaseModel, Field, ValidationError
 
-from harness.corpora.transport import Client, Remote, Token
+from harness.corpora.partial import Remote
+from harness.corpora.transport import Client, Token
 from harness.errors import AccessError, CorpusError
 
 API = "https://zenodo.org/api"

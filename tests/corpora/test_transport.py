@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from harness.corpora import transport
-from harness.corpora.transport import Client, Patience, Remote, Token, download
+from harness.corpora.partial import Remote
+from harness.corpora.transport import Client, Patience, Token, download
 from harness.errors import AccessError, CorpusError
 from tests.corpora.zenodo_server import Zenodo, serving
 
@@ -226,6 +227,24 @@ def test_tokens_go_to_their_host_only_and_never_unencrypted_over_a_network(
     assert [h.get("Authorization") for h in zenodo.content()] == ["Bearer hunter2", None]
     with pytest.raises(CorpusError, match=r"http://zenodo\.org/x is not https"):
         Client().fetch(Remote("x", "http://zenodo.org/x"), tmp_path / "x")
+
+
+def test_a_redirect_is_followed_without_the_token_and_only_to_https(
+    zenodo: Zenodo, tmp_path: Path
+) -> None:
+    token = Token(zenodo.url.removeprefix("http://"), bearer="hunter2", link="hunter2")
+    with serving(Zenodo({}, pages={"/file": BODY})) as other:
+        zenodo.redirects["/far"] = f"{other.url}/file"
+        Client(token).fetch(Remote("file", f"{zenodo.url}/far"), tmp_path / "file")
+        assert (tmp_path / "file").read_bytes() == BODY
+        assert "Authorization" not in other.asked[0][1]
+    zenodo.redirects["/far"] = "http://zenodo.org/file?token=hunter2"
+    with pytest.raises(CorpusError, match=r"http://zenodo\.org/file is not https") as caught:
+        Client(token).fetch(Remote("plain", f"{zenodo.url}/far"), tmp_path / "plain")
+    assert "hunter2" not in str(caught.value)
+    zenodo.redirects["/far"] = f"{zenodo.url}/far"
+    with pytest.raises(CorpusError, match="sends from address to address, 4 times"):
+        Client(token).fetch(Remote("round", f"{zenodo.url}/far"), tmp_path / "round")
 
 
 def test_the_library_logs_no_token(

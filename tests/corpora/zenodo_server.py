@@ -42,6 +42,7 @@ class Zenodo:
     etag: str | None = None  # instead of that of the bytes
     metadata: bytes | None = None  # instead of the record
     pages: dict[str, bytes] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)  # path → address
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # path, headers
     url: str = ""
 
@@ -85,7 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.zenodo.asked.append((path, dict(self.headers)))
         found = re.fullmatch(rf"/api/records/{self.zenodo.record}(?:/files/([^/]+)/content)?", path)
-        if path in self.zenodo.pages:
+        if path in self.zenodo.redirects:
+            self._send(302, b"", Location=self.zenodo.redirects[path])
+        elif path in self.zenodo.pages:
             self._page(self.zenodo.pages[path])
         elif not found:
             self._send(404, b'{"status": 404}')
