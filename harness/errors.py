@@ -19,3 +19,11 @@ class FeaturesError(HarnessError):
 
 class RunError(HarnessError):
     """A cell's record is missing, incomplete or does not fit the others."""
+
+
+class AccessError(CorpusError):
+    """A server does not hand a corpus out: no rights, an expired token, no such file."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status

@@ -5,7 +5,6 @@
 """
 
 import hashlib
-import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 import soxr
 import torch
 from rich.progress import (
@@ -30,6 +28,7 @@ from rich.text import Text
 from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
 from harness.config.features import Features
+from harness.corpora.sound import Unheard, decode
 from harness.errors import FeaturesError
 
 BLOCK = 256  # clips in flight: bounds the memory
@@ -68,8 +67,8 @@ class LogMel(torch.nn.Module):
 def waveform(path: Path, sample_rate: int, sha256: str | None = None) -> np.ndarray:
     """Decode, average the channels, resample: [samples] float32, nominally in [-1, 1].
 
-    Raises FeaturesError naming the file when it cannot be read, is empty, holds NaN or infinity,
-    or is not the file that the clip table recorded.
+    Raises FeaturesError naming the file when it is no usable sound (see harness.corpora.sound) or
+    not the one that the clip table recorded.
     """
     try:
         raw = path.read_bytes()
@@ -78,16 +77,9 @@ def waveform(path: Path, sample_rate: int, sha256: str | None = None) -> np.ndar
     if sha256 and hashlib.sha256(raw).hexdigest() != sha256:
         raise FeaturesError(f"{path} changed since the download; run `dvc repro -f download`")
     try:
-        samples, rate = soundfile.read(io.BytesIO(raw), dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise FeaturesError(
-            f"{path} is not readable audio ({error.error_string.strip()}); replace or remove it"
-        ) from None
-    mono = samples.mean(axis=1)
-    if not mono.size:
-        raise FeaturesError(f"{path} holds no samples; replace the clip or remove its row")
-    if not np.isfinite(mono).all():
-        raise FeaturesError(f"{path} holds NaN or infinite samples; replace the clip")
+        mono, rate = decode(raw)
+    except Unheard as fault:
+        raise FeaturesError(f"{path} {fault}; replace the clip or remove its row") from None
     return mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate, quality="HQ")
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.config.strict import profile, section
-from harness.corpora import acquire
+from harness.corpora import heard
 from harness.corpora.clips import read
 from harness.errors import CorpusError
 from harness.stage import replacing, run
@@ -18,12 +18,14 @@ def main() -> None:
             "are the corpus, name the new place in corpus.path"
         )
     with replacing(folder) as fresh:
-        acquire(section("corpus"), fresh).write(fresh)
+        heard(section("corpus"), fresh).write(fresh)
     _, about = read(folder)
     parts = [
         f"{split} {clips:,} clips of {about['speakers'].get(split, 0):,} speakers"
         for split, clips in about["clips"].items()
     ]
+    if about.get("skipped"):
+        parts.append(f"{len(about['skipped']):,} clips left out")
     print(f"{about['name']}: {', '.join(parts)}; written to {folder}")
 
 

@@ -109,11 +109,12 @@ def test_the_train_stage_is_where_torch_is(imported):
     assert with_torch == {"features", "train", "vary"}
 
 
-# The floors: stages → learning → features, evaluation → corpora, config, paper, errors, stage.
+# The floors: stages → learning → features, evaluation, description → corpora, config, paper,
+# errors, stage.
 
 FLOORS = [
     {"errors", "stage", "config", "corpora", "paper"},
-    {"features", "evaluation"},
+    {"features", "evaluation", "description"},
     {"learning"},
     {"stages", "launch", "simulate", "verdict", "bench"},
     {"cli"},
@@ -347,7 +348,7 @@ def tree(tmp_path_factory):
     patch.setenv("DVC_SITE_CACHE_DIR", str(folder / ".dvc" / "site"))
     small_params(folder, SYNTHETIC, "small", ROWS, SEEDS)
     output = dvc(folder, "repro")
-    assert stages_run(output) == {"download", "features", "audit", *CELLS, *AFTER}
+    assert stages_run(output) == {"download", "table1", "features", "audit", *CELLS, *AFTER}
     yield folder
     patch.undo()
 
@@ -481,10 +482,11 @@ def test_other_resamples_make_no_cell_stale(tree, params):
     [
         ("harness/learning/losses.py", CELLS | AFTER),
         ("harness/features.py", {"features"} | CELLS | AFTER),
-        ("harness/corpora/synthetic.py", {"download", "features"} | CELLS | AFTER),
+        ("harness/corpora/synthetic.py", {"download", "table1", "features"} | CELLS | AFTER),
+        ("harness/description/duplicates.py", {"table1"}),
         ("harness/evaluation/significance.py", {"statistics", "table"}),
         ("harness/evaluation/rendering.py", {"table"}),
-        ("paper.yaml", {"table", "audit"}),
+        ("paper.yaml", {"table", "table1", "audit"}),
     ],
 )
 def test_editing_a_module_makes_stale_what_uses_it(tree, file, expected):
@@ -505,7 +507,7 @@ def test_a_corpus_in_hume_vbs_layout_goes_the_same_way(tree, params):
     corpus = {"name": "hume-vb", "path": "hume", "expected": SYNTHETIC["clips"]}
     small_params(tree, corpus, "hume-small", ["cnn10"], [1])
     ran = stages_run(dvc(tree, "repro"))
-    assert ran == {"download", "features", "train@cnn10-1", *AFTER}
+    assert ran == {"download", "table1", "features", "train@cnn10-1", *AFTER}
     assert_table(tree, "hume-small", "hume-vb", ["cnn10"], [1])
     for split in ("train", "dev"):  # the same sound and labels, so the same features
         for kind in ("npy", "csv"):

@@ -8,20 +8,33 @@ from pydantic import ConfigDict, create_model
 
 from harness.config.strict import PARAMS, parse
 from harness.corpora.clips import Corpus
+from harness.corpora.screening import screened
+
+
+def heard(block: Any, folder: Path, params: Path = PARAMS) -> Corpus:
+    """`acquire`, then each clip decoded once: `on_bad_clip` tells what becomes of a bad one."""
+    corpus, parsed = _chosen(block, params)
+    return screened(corpus.acquire(parsed, folder), parsed.on_bad_clip)
 
 
 def acquire(block: Any, folder: Path, params: Path = PARAMS) -> Corpus:
-    """The corpus that the `corpus` block of `params` names, ready to `write` to `folder`.
+    """The corpus that the `corpus` block of `params` names, its clips not yet heard.
 
     The module `harness/corpora/<name>.py` ("-" read as "_") holds `Params`, the block's strict
-    model, and `acquire(params, folder) -> Corpus`, which may put audio below `folder`.
+    model, and `acquire(params, folder) -> Corpus`, which may put audio below `folder`, and what it
+    downloads into `raw` beside it.
     """
+    corpus, parsed = _chosen(block, params)
+    acquired: Corpus = corpus.acquire(parsed, folder)
+    return acquired
+
+
+def _chosen(block: Any, params: Path) -> tuple[Any, Any]:
     known: Any = Literal[tuple(names())]
     named = create_model("Named", __config__=ConfigDict(strict=True), name=(known, ...))
     name = parse(named, block, "corpus", params).model_dump()["name"]
     corpus = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
-    acquired: Corpus = corpus.acquire(parse(corpus.Params, block, "corpus", params), folder)
-    return acquired
+    return corpus, parse(corpus.Params, block, "corpus", params)
 
 
 def names() -> list[str]:

@@ -1,22 +1,30 @@
 """EmoGator: 32,130 vocal bursts of 357 contributors in 30 intended categories (arXiv 2301.00508).
 
-Read from a clone of github.com/fredbuhl/EmoGator (Apache-2.0). The labels are the category that the
-contributor was asked for, not ratings: each target is 0 or 1.
+From github.com/fredbuhl/EmoGator (Apache-2.0), downloaded or a clone. The labels are the category
+that the contributor was asked for, not ratings: each target is 0 or 1.
 """
 
-import hashlib
+import itertools
 import re
 from pathlib import Path
 from typing import Literal, get_args
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from harness.config.strict import Strict
+from harness.config.corpus import CorpusBlock
+from harness.corpora.archive import unpack
 from harness.corpora.clips import IDENTITY, Corpus
+from harness.corpora.partial import Remote
+from harness.corpora.received import opened, receive
+from harness.corpora.splits import split_of
+from harness.corpora.transport import Client
 from harness.errors import CorpusError
 
 COMMIT = "51eeca515a95f168ab73391cd9e7c975ab964429"
+SOURCE = "https://github.com/fredbuhl/EmoGator"
+ARCHIVE = f"https://codeload.github.com/fredbuhl/EmoGator/tar.gz/{COMMIT}"  # about 0.5 GB
+CONTRIBUTORS, INSTANCES = 357, 3  # each with every category: 32,130 clips
 
 # The README's order, which is that of the numbers 01 to 30 in the file names.
 # fmt: off
@@ -39,43 +47,78 @@ TEN: list[Category] = [
 NAME = re.compile(r"(?P<speaker>\d{6})-(?P<category>0[1-9]|[12]\d|30)-(?P<instance>\d)")
 
 
-class Params(Strict):
-    """`path`: the clone; `dev_share`: of speakers; `contributors`: their numbers, or all."""
+class Params(CorpusBlock):
+    """`path`: a clone or archive, else it is downloaded; `dev_share`: of speakers; `categories`:
+    names, "ten" or "all"; `contributors`: their numbers, or all."""
 
     name: Literal["emogator"]
-    path: str = Field(min_length=1)
+    path: str | None = Field(default=None, min_length=1)
     seed: int
     dev_share: float = Field(gt=0, lt=1)
     categories: list[Category] = Field(default=TEN, min_length=1)
     contributors: list[int] | None = Field(default=None, min_length=1)
 
+    @field_validator("categories", mode="before")
+    @classmethod
+    def _named(cls, categories: object) -> object:
+        named = {"ten": TEN, "all": list(CATEGORIES)}
+        return named.get(categories, categories) if isinstance(categories, str) else categories
+
 
 def acquire(params: Params, folder: Path) -> Corpus:
-    """The clips of the chosen categories, split by speaker into train and dev; `folder` is unused.
+    """The clips of the chosen categories, split by speaker into train and dev.
 
-    Raises CorpusError when the clone is missing, a file's name cannot be read, or a contributor or
-    a category of one split has no clips.
+    Without `path` they are downloaded to `raw`/emogator beside `folder`. Raises CorpusError when
+    clips are missing, a file's name cannot be read, or a contributor or a category of one split
+    has no clips.
     """
-    root = Path(params.path).expanduser()
+    root = _root(params, folder.parent / "raw")
     files = sorted((root / "data" / "mp3").glob("*.mp3"))
     if not files:
         raise CorpusError(
-            f"emogator: {root / 'data' / 'mp3'} holds no mp3; clone "
-            f"https://github.com/fredbuhl/EmoGator, check out {COMMIT} and name it in corpus.path"
+            f"emogator: {root / 'data' / 'mp3'} holds no mp3; name a clone of {SOURCE} at "
+            f"{COMMIT} in corpus.path, or leave it out to download one"
         )
     table = _chosen(pd.DataFrame([_row(file, root) for file in files]), params)
-    table["split"] = [_split(s, params.seed, params.dev_share) for s in table["speaker"]]
+    table["split"] = [split_of(s, params.seed, params.dev_share) for s in table["speaker"]]
     for split in ("train", "dev"):
         _check_categories(table[table["split"] == split], split, params.categories)
     for category in params.categories:
         table[category] = (table["category"] == category).astype(float)
     facts = {
-        "source": f"https://github.com/fredbuhl/EmoGator at commit {COMMIT}",
+        "source": f"{SOURCE} at commit {COMMIT}",
         "licence": "Apache-2.0",
         "labels": "intended category, one-hot; no ratings",
     }
     columns = [*IDENTITY, *params.categories]
     return Corpus("emogator", root, list(params.categories), table[columns], facts)
+
+
+def _root(params: Params, raw: Path) -> Path:
+    if params.path:
+        path = opened(Path(params.path).expanduser(), raw, "emogator")
+        inside = list(path.glob("*/data/mp3"))  # an archive of GitHub's has one folder at its top
+        return inside[0].parents[1] if len(inside) == 1 else path
+    return receive(raw / "emogator", SOURCE, Client(), _offered, _settled)
+
+
+def _offered(client: Client, parcel: Path) -> list[Remote]:
+    # GitHub packs on demand: neither size nor checksum is announced, the content is locked instead
+    return [Remote(f"EmoGator-{COMMIT[:7]}.tar.gz", ARCHIVE)]
+
+
+def _settled(archive: Path, folder: Path) -> None:
+    unpack(
+        archive, folder, strip=1, keep=lambda n: n.startswith(("data/mp3/", "LICENSE", "README"))
+    )
+    numbers = itertools.product(range(1, CONTRIBUTORS + 1), range(1, 31), range(1, INSTANCES + 1))
+    for contributor, category, instance in numbers:
+        name = f"{contributor:06d}-{category:02d}-{instance}.mp3"
+        if not (folder / "data" / "mp3" / name).is_file():
+            raise CorpusError(
+                f"emogator: the archive of {SOURCE} at {COMMIT[:7]} lacks {name}; run again later, "
+                "or name a clone in corpus.path"
+            )
 
 
 def _row(file: Path, root: Path) -> dict[str, str]:
@@ -105,12 +148,6 @@ def _chosen(table: pd.DataFrame, params: Params) -> pd.DataFrame:
             )
         table = table[table["speaker"].isin(wanted)]
     return table[table["category"].isin(params.categories)].reset_index(drop=True)
-
-
-def _split(speaker: str, seed: int, dev_share: float) -> str:
-    # A hash of the speaker alone: contributors who come later leave the others where they are.
-    draw = int.from_bytes(hashlib.sha256(f"{seed}:{speaker}".encode()).digest()[:8], "big") / 2**64
-    return "dev" if draw < dev_share else "train"
 
 
 def _check_categories(clips: pd.DataFrame, split: str, categories: list[Category]) -> None:

@@ -1,8 +1,11 @@
 """Hume-VB in the layout of ExVo 2022 or of A-VB 2022, as its owners serve it under their licence.
 
+From Zenodo with a granted account's token or a share link's, or from a folder or archive.
+
 ExVo:  data_info.csv, wav/<id>.wav.
 A-VB:  labels/high_info.csv, the rest of each clip's facts in other labels/*_info.csv, audio/wav/.
-The order of the columns differs between releases, so they are read by name.
+The order of the columns differs between releases, so they are read by name; archives may put either
+layout below folders of their own.
 """
 
 from pathlib import Path
@@ -11,8 +14,14 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field
 
+from harness.config.corpus import CorpusBlock
 from harness.config.strict import Strict
+from harness.corpora import zenodo
 from harness.corpora.clips import Corpus
+from harness.corpora.partial import Remote
+from harness.corpora.received import opened, receive
+from harness.corpora.tables import numbers, read_table
+from harness.corpora.transport import Client
 from harness.errors import CorpusError
 
 TARGETS = ["Awe", "Excitement", "Amusement", "Awkwardness", "Fear"]
@@ -21,6 +30,12 @@ SPLITS = {"Train": "train", "Val": "dev", "Test": "test"}
 COUNTRIES = ["China", "South Africa", "United States", "Venezuela"]  # ExVo's integer classes
 ELSEWHERE = ["data_info.csv", "culture_info.csv", "type_info.csv", "two_info.csv"]
 SOURCE = "https://doi.org/10.5281/zenodo.6308780"
+RECORD = "6308780"
+LINK = "HUME_VB_LINK_TOKEN"
+ACCESS = (
+    f"accept the EULA at {SOURCE}, then set {zenodo.BEARER} to a token of the account that was "
+    f"granted access, or {LINK} to the token of your share link, or name a copy in corpus.path"
+)
 
 
 class Counts(Strict):
@@ -31,20 +46,26 @@ class Counts(Strict):
     test: int
 
 
-class Params(Strict):
-    """`path`: the unpacked corpus; `expected`: the counts that it must have, if they are known."""
+class Params(CorpusBlock):
+    """`path`: a folder or archive, else `record` is downloaded from `api`; `files`: patterns of the
+    names wanted of it; `expected`: the counts that a complete copy has, if they are known."""
 
     name: Literal["hume-vb"]
-    path: str = Field(min_length=1)
+    path: str | None = Field(default=None, min_length=1)
+    api: str = Field(default=zenodo.API, pattern=zenodo.ADDRESS)
+    record: str = Field(default=RECORD, pattern=r"^\d+$")
+    files: list[str] = Field(default=["*"], min_length=1)
     expected: Counts | None = None
 
 
 def acquire(params: Params, folder: Path) -> Corpus:
-    """The clips with ratings in [0, 1], each clip's largest being 1; `folder` is not used.
+    """The clips with ratings in [0, 1], each clip's largest being 1.
 
-    Raises CorpusError when a table, a column or a clip's labels are not as the releases have them.
+    Without `path` they are downloaded to `raw`/hume-vb beside `folder`. Raises AccessError saying
+    what to do where there are no rights, CorpusError when a table, a column or a clip's labels are
+    not as the releases have them.
     """
-    root = Path(params.path).expanduser()
+    root = _place(params, folder.parent / "raw")
     table, audio, layout = _table(root)
     clips = pd.DataFrame({"clip": table["File_ID"].str.strip("[] ")})
     clips["path"] = audio + "/" + clips["clip"] + ".wav"
@@ -57,7 +78,7 @@ def acquire(params: Params, folder: Path) -> Corpus:
     clips["split"] = table["Split"].map(SPLITS)
     clips["speaker"] = table["Subject_ID"]
     clips["country"] = _country(table)
-    clips[TARGETS] = _labels(table)
+    clips[TARGETS] = numbers(table, TARGETS, "hume-vb", "File_ID")
     _check_peaks(clips)
     if params.expected:
         _check_counts(clips["split"], params.expected)
@@ -69,52 +90,62 @@ def acquire(params: Params, folder: Path) -> Corpus:
     return Corpus("hume-vb", root, TARGETS, clips, facts)
 
 
+def _place(params: Params, raw: Path) -> Path:
+    if params.path:
+        return opened(Path(params.path).expanduser(), raw, "hume-vb")
+
+    def offered(client: Client, parcel: Path) -> list[Remote]:
+        return zenodo.files(client, params.api, params.record, params.files, ACCESS)
+
+    return receive(raw / "hume-vb", SOURCE, zenodo.client(params.api, LINK), offered)
+
+
 def _table(root: Path) -> tuple[pd.DataFrame, str, str]:
-    labels = root / "labels"
-    if (root / "data_info.csv").is_file():
+    """All rows as text, the folder of the sounds below `root`, and the layout's name."""
+    exvo = _below(root, "data_info.csv", "high_info.csv")
+    if exvo:
         columns = ["File_ID", "Split", "Subject_ID", *TARGETS]
-        return _csv(root / "data_info.csv", columns), "wav", "ExVo 2022"
-    if not (labels / "high_info.csv").is_file():
+        table = read_table(exvo, columns, "hume-vb", "File_ID")
+        return table, _audio(root, exvo.parent / "wav"), "ExVo 2022"
+    high = _below(root, "high_info.csv")
+    if not high:
         raise CorpusError(
             f"hume-vb: {root} has neither data_info.csv (ExVo 2022) nor labels/high_info.csv (A-VB "
             f"2022); name the unpacked corpus in corpus.path, or ask for access at {SOURCE}"
         )
-    table = _csv(labels / "high_info.csv", ["File_ID", "Split", *TARGETS])
-    for file in (labels / other for other in ELSEWHERE):
+    table = read_table(high, ["File_ID", "Split", *TARGETS], "hume-vb", "File_ID")
+    for file in (high.parent / other for other in ELSEWHERE):
         if file.is_file():
             table = _joined(table, file)
     if "Subject_ID" not in table:
         raise CorpusError(
-            f"hume-vb: no table in {labels} has a column 'Subject_ID'; restore {ELSEWHERE[0]}, "
-            "which tells the speakers"
+            f"hume-vb: no table in {high.parent} has a column 'Subject_ID'; restore "
+            f"{ELSEWHERE[0]}, which tells the speakers"
         )
-    return table, "audio/wav", "A-VB 2022"
+    return table, _audio(root, high.parents[1] / "audio" / "wav"), "A-VB 2022"
 
 
-def _csv(file: Path, columns: list[str]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(
-            file, dtype=str, keep_default_na=False, na_values=["nan", "NaN"]
-        ).fillna("")
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+def _below(root: Path, name: str, beside: str | None = None) -> Path | None:
+    """The file of that name up to two folders below `root`, unless `beside` lies beside it."""
+    found = sorted(file for depth in ("", "*/", "*/*/") for file in root.glob(depth + name))
+    found = [file for file in found if not beside or not (file.parent / beside).is_file()]
+    if len(found) > 1:
         raise CorpusError(
-            f"hume-vb: {file} is not a CSV table: {error}; restore the file"
-        ) from None
-    table = table.rename(columns=str.strip).apply(lambda column: column.str.strip())
-    missing = [c for c in columns if c not in table]
-    if missing:
-        raise CorpusError(
-            f"hume-vb: {file} has no column '{missing[0]}', only {', '.join(table.columns)}; "
-            "restore the file"
+            f"hume-vb: {found[0]} and {found[1]} both look like the corpus; name the folder of one "
+            "in corpus.path"
         )
-    twice = table["File_ID"][table["File_ID"].duplicated()]
-    if len(twice):
-        raise CorpusError(f"hume-vb: {file} lists clip {twice.iloc[0]} twice; keep one row")
-    return table
+    return found[0] if found else None
+
+
+def _audio(root: Path, usual: Path) -> str:
+    """The folder of the sounds relative to `root`: the usual one, or the only one named wav."""
+    others = [folder for depth in ("", "*/", "*/*/") for folder in root.glob(depth + "wav")]
+    folder = others[0] if not usual.is_dir() and len(others) == 1 else usual
+    return folder.relative_to(root).as_posix()
 
 
 def _joined(table: pd.DataFrame, file: Path) -> pd.DataFrame:
-    other = _csv(file, ["File_ID"])
+    other = read_table(file, ["File_ID"], "hume-vb", "File_ID")
     new = [c for c in ("Subject_ID", "Country", "Country_string") if c in other and c not in table]
     absent = sorted(set(table["File_ID"]) - set(other["File_ID"]))
     if new and absent:
@@ -136,17 +167,6 @@ def _country(table: pd.DataFrame) -> "pd.Series[str]":
             f"for {', '.join(COUNTRIES)}, or the name"
         )
     return country
-
-
-def _labels(table: pd.DataFrame) -> pd.DataFrame:
-    for target in TARGETS:
-        odd = table[pd.to_numeric(table[target], errors="coerce").isna() & (table[target] != "")]
-        if len(odd):
-            raise CorpusError(
-                f"hume-vb: clip {odd['File_ID'].iloc[0]} has {target} = '{odd[target].iloc[0]}'; "
-                "write a number, or nothing for a test clip"
-            )
-    return table[TARGETS].replace("", "nan").astype(float)
 
 
 def _check_peaks(clips: pd.DataFrame) -> None:

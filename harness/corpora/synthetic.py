@@ -15,6 +15,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from rich.progress import track
 from scipy.io import wavfile
 
+from harness.config.corpus import CorpusBlock
 from harness.config.strict import Strict
 from harness.corpora.clips import SPLITS, Corpus
 from harness.corpora.synthesis import expression, landmarks, ratings, voice
@@ -42,7 +43,7 @@ class Counts(Strict):
     test: int = Field(ge=0, le=SPEAKERS_A_SPLIT)
 
 
-class Params(Strict):
+class Params(CorpusBlock):
     """The `corpus` block of params.yaml."""
 
     name: Literal["synthetic"]

@@ -33,7 +33,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("corpus/wav").mkdir(parents=True)
     for clip in ("00000", "00001"):
-        soundfile.write(f"corpus/wav/{clip}.wav", np.zeros(160), 16000)
+        soundfile.write(f"corpus/wav/{clip}.wav", np.zeros(1600), 16000)
     table = pd.DataFrame({"File_ID": ["[00000]", "[00001]"], "Split": ["Train", "Val"]})
     table = table.assign(Subject_ID=["a", "b"], **dict.fromkeys(TARGETS, 1.0))
     table.to_csv("corpus/data_info.csv", index=False)
