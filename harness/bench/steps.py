@@ -108,13 +108,15 @@ class Bare:
         self.steps, self.bf16, self.device = steps, bf16, device
 
     def epoch(self) -> None:
+        layers = [self.network.head, self.network.projector]
+        assert all(layers)
         self.network.train()
         for _ in range(self.steps):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                 loss = torch.zeros((), device=self.device)
                 for x in self.views:
                     z = self.network.encoder(x)
-                    for layer in (self.network.head, self.network.projector):
+                    for layer in filter(None, layers):
                         loss = loss + layer(z).float().square().mean()
             loss.backward()
             self.optimizer.step()
