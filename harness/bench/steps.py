@@ -108,14 +108,15 @@ class Bare:
         self.steps, self.bf16, self.device = steps, bf16, device
 
     def epoch(self) -> None:
+        layers = [self.network.head, self.network.projector]
+        assert all(layers)
         self.network.train()
-        outputs = [m for m in (self.network.head, self.network.projector) if m is not None]
         for _ in range(self.steps):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                 loss = torch.zeros((), device=self.device)
                 for x in self.views:
                     z = self.network.encoder(x)
-                    for layer in outputs:
+                    for layer in filter(None, layers):
                         loss = loss + layer(z).float().square().mean()
             loss.backward()
             self.optimizer.step()
