@@ -31,7 +31,9 @@ def main() -> None:
     names = [row.name for row in rows] + asked.rows
     moments = {row: moments_of(row, profile, asked.seeds, labels) for row in names}
 
-    lines = sensitivity(asked.rows, read_readings(), moments, level)
+    preset = section("readings")["preset"]
+    values = read_readings().model_dump() | {"preset": preset}
+    lines = sensitivity(asked.rows, values, moments, level)
     ruwl = {row.encoder: row.name for row in rows if row.method == "rrtn-ruwl"}
     fixed = [row for row in rows if row.method == "rrtn" and row.encoder in ruwl]
     controls = [
@@ -43,7 +45,7 @@ def main() -> None:
     found = {
         "profile": profile,
         "corpus": about["name"],
-        "preset": section("readings")["preset"],
+        "preset": preset,
         "seeds": asked.seeds,
         "level": level,
         "speakers": len(np.unique(labels.speakers)),

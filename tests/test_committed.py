@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.evaluation import sensitivity
 from harness.evaluation.rendering import comma_separated, latex, markdown
 
 ROOT = Path(__file__).parents[1]
 TABLES = sorted(ROOT.glob("results/*/table2.json"))
+READINGS = sorted(ROOT.glob("results/*/readings.json"))
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parent.name)
@@ -44,3 +46,32 @@ def test_every_row_on_real_bursts_beats_a_linear_model():
     table = json.loads((ROOT / "results/emogator/table2.json").read_text(encoding="utf-8"))
     assert table["corpus"] == "emogator"
     assert all(row["ccc"] > 0.157 for row in table["rows"])
+
+
+@pytest.mark.parametrize("path", READINGS, ids=lambda path: path.parent.name)
+def test_committed_readings_are_their_json_rendered_and_of_three_seeds(path):
+    found = json.loads(path.read_text(encoding="utf-8"))
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert text == sensitivity.markdown(found)
+    assert len(found["seeds"]) >= 3
+
+
+@pytest.mark.parametrize("path", READINGS, ids=lambda path: path.parent.name)
+def test_a_reading_is_compared_with_the_committed_row(path):
+    """The row that a reading changes is the one of Table 2, on the same seeds."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    table = json.loads(path.with_name("table2.json").read_text(encoding="utf-8"))
+    scores = {row["row"]: row["ccc"] for row in table["rows"]}
+    for line in [*found["readings"], *found["controls"]]:
+        assert line["against_ccc"] == pytest.approx(scores[line["against"]], abs=1e-6)
+
+
+def test_the_readme_counts_what_the_audit_found():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    audit = (ROOT / "results/paper/audit.md").read_text(encoding="utf-8")
+    line = next(line for line in audit.splitlines() if line.startswith("| All "))
+    _, checked, holds, possible, _, fails = [int(cell) for cell in line.split("|")[2:-1]]
+    assert (
+        f"of {checked} numbers that can be checked, {holds} hold, {possible} are possible" in readme
+    )
+    assert f"{fails} fail;" in readme

@@ -32,14 +32,17 @@ def compared(row: str, other: str, moments: dict[str, Array], level: float) -> d
 
 
 def sensitivity(
-    rows: list[str], readings: Readings, moments: dict[str, Array], level: float
+    rows: list[str], values: dict[str, Any], moments: dict[str, Array], level: float
 ) -> list[dict[str, Any]]:
-    """One dict a row: `compared` with its base, what is changed, and Holm's p over all rows."""
+    """One dict a row: `compared` with its base, what is changed, and Holm's p over all rows.
+
+    `values`: what the base reads, by key; the name of its preset is one of them.
+    """
     lines = [
         compared(row, base(row), moments, level)
         | {
             "change": ", ".join(f"{k} {_text(v)}" for k, v in changes(row).items()),
-            "from": ", ".join(_text(getattr(readings, k, "")) for k in changes(row)),
+            "from": ", ".join(_text(values[k]) for k in changes(row)),
         }
         for row in rows
     ]
