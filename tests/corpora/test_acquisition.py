@@ -465,6 +465,37 @@ def test_an_unforeseen_fault_shows_no_token_in_its_traceback(
     assert not [name for name, body in contents(tmp_path).items() if SECRET.encode() in body]
 
 
+def test_dvc_writes_no_token_into_its_lock_or_logs(zenodo: Zenodo, tmp_path: Path) -> None:
+    zenodo.bearer = zenodo.link = SECRET
+    params(zenodo.api)
+    Path("dvc.yaml").write_text(
+        "stages: {download: {cmd: python -m stages.download, params: [profile, corpus],"
+        " outs: [data/hume]}}\n"
+    )
+    env = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(REPOSITORY),
+        "DVC_NO_ANALYTICS": "1",
+        "ZENODO_TOKEN": SECRET,
+        "HUME_VB_LINK_TOKEN": SECRET,
+    }
+    said = ""
+    for arguments in (["init", "--no-scm", "-q"], ["repro", "-v"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "dvc", *arguments],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said += done.stdout + done.stderr
+        assert done.returncode == 0, said
+    assert "hume-vb" in Path("dvc.lock").read_text()
+    assert SECRET not in said
+    assert not [name for name, body in contents(tmp_path).items() if SECRET.encode() in body]
+
+
 # EmoGator from GitHub's archive.
 
 
