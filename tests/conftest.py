@@ -9,14 +9,17 @@ import pytest
 def reproducible():
     """One torch thread and one seed: the same sums in the same order, and cores left for others.
 
-    A test file that does not import torch is not made to wait for it.
+    What a cell sets for its whole process is undone. A test file that does not import torch is not
+    made to wait for it.
     """
     torch = sys.modules.get("torch")
     if torch is None:
         yield
         return
-    threads = torch.get_num_threads()
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     yield
     torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_flush_denormal(False)
