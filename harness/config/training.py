@@ -1,12 +1,14 @@
 """The `train` block and the blocks of `rows`: what is learned, and how."""
 
+import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.config.strict import Strict
 
 Positive = Annotated[int, Field(gt=0)]
+METHODS = {"vanilla": 1, "rrtn": 2, "rrtn-ruwl": 2}  # with their views; the table compares these
 
 
 class SpecAugment(Strict):
@@ -42,6 +44,15 @@ class Row(Strict):
     """
 
     encoder: str
-    method: str
+    method: str  # vanilla, rrtn, rrtn-ruwl, or a name of its own
     views: Literal[1, 2]
     weighting: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _method_is_meant(self) -> "Row":
+        close = difflib.get_close_matches(self.method, METHODS, n=1, cutoff=0.8)
+        if close and self.method not in METHODS:
+            raise ValueError(f"method '{self.method}': did you mean '{close[0]}'?")
+        if self.method in METHODS and self.views != METHODS[self.method]:
+            raise ValueError(f"method '{self.method}' has views: {METHODS[self.method]}")
+        return self

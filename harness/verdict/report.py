@@ -115,7 +115,9 @@ def stages(gate: Staleness | None) -> list[str]:
     if not gate.reasons:
         return [f"Stages: all {total} are as dvc.lock has them."]
     each = [f"- {stage}: {'; '.join(reasons)}" for stage, reasons in gate.grouped()]
-    return [f"Stages: {len(gate.reasons)} of {total} are STALE; run `dvc repro`.", *each]
+    apart = all(stage.startswith("sensitivity/") for stage in gate.reasons)
+    command = "dvc repro sensitivity/dvc.yaml" if apart else "dvc repro"
+    return [f"Stages: {len(gate.reasons)} of {total} are STALE; run `{command}`.", *each]
 
 
 def outcome(passed: bool) -> str:

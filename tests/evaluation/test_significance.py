@@ -202,3 +202,16 @@ def test_ties_and_constant_predictions_give_numbers_in_range(data, seeds, speake
         assert test["low"] is None or test["low"] <= test["high"]
     assert found["low"] - 1e-9 <= found["difference"] + 2  # a number, not NaN
     assert 0 <= found["p"] <= found["p_holm"] <= 1
+
+
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_the_headline_tells_no_p_in_the_tail_that_few_seeds_cannot_calibrate(seeds):
+    """A difference far from 0 that all seeds share; its interval leaves 0 out all the same."""
+    rng = np.random.default_rng(0)
+    labels = rng.random((600, 3))
+    speakers = np.repeat(np.arange(30), 20)
+    near, far = (labels + sd * rng.normal(size=(seeds, 600, 3)) for sd in (0.05, 0.5))
+    row, baseline = (np.array([moments(labels, p, speakers) for p in side]) for side in (near, far))
+    found = headline(row, baseline, 0.95)
+    assert found.p == pytest.approx(0.03 / seeds)
+    assert found.low > 0
