@@ -75,3 +75,20 @@ def test_the_readme_counts_what_the_audit_found():
         f"of {checked} numbers that can be checked, {holds} hold, {possible} are possible" in readme
     )
     assert f"{fails} fail;" in readme
+
+
+def test_the_headline_keeps_its_level_and_coverage_where_the_truth_is_known():
+    """From 3 seeds and 30 speakers up: false positives 4 to 6 %, coverage 93 to 97 %."""
+    text = (ROOT / "results/simulation/simulation.json").read_text(encoding="utf-8")
+    simulated = json.loads(text)
+    assert simulated["draws"] >= 2000
+    headline = [
+        each
+        for each in simulated["settings"]
+        if each["test"] == "headline" and each["seeds"] >= 3 and each["speakers"] >= 30
+    ]
+    assert {each["speakers"] for each in headline} == {30, 60, 568}
+    assert {each["gain"] == 0 for each in headline} == {True, False}
+    for each in headline:
+        assert 0.93 <= each["covered"] <= 0.97
+        assert each["gain"] != 0 or 0.04 <= each["rejected"] <= 0.06
