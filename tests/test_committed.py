@@ -74,7 +74,7 @@ def test_the_readme_counts_what_the_audit_found():
     assert (
         f"of {checked} numbers that can be checked, {holds} hold, {possible} are possible" in readme
     )
-    assert f"{fails} fail;" in readme
+    assert f"{fails} fail (" in readme
 
 
 def test_the_headline_keeps_its_level_and_coverage_where_the_truth_is_known():
