@@ -11,7 +11,13 @@ from harness.config.strict import PARAMS, block, section
 from harness.config.table import Table, read_table
 from harness.errors import ParamsError, RunError
 from harness.evaluation.cells import Labels, read_cell, read_labels
-from harness.evaluation.sensitivity import caption, compared, markdown, sensitivity
+from harness.evaluation.sensitivity import (
+    caption,
+    compared,
+    control_pairs,
+    markdown,
+    sensitivity,
+)
 from harness.stage import run
 
 
@@ -28,20 +34,13 @@ def main() -> None:
         raise RunError(f"{corpus} is missing; run `dvc repro download`")
     about = json.loads(corpus.read_text(encoding="utf-8"))
     labels = read_labels(Path("features", profile, "dev.csv"), about["targets"])
-    names = [row.name for row in rows] + asked.rows
+    pairs = control_pairs(asked.rows, rows)
+    names = {*asked.rows, *map(base, asked.rows), *(name for pair in pairs for name in pair)}
     moments = {row: moments_of(row, profile, asked.seeds, labels) for row in names}
 
     preset = section("readings")["preset"]
     values = read_readings().model_dump() | {"preset": preset}
     lines = sensitivity(asked.rows, values, moments, level)
-    ruwl = {row.encoder: row.name for row in rows if row.method == "rrtn-ruwl"}
-    fixed = [row for row in rows if row.method == "rrtn" and row.encoder in ruwl]
-    controls = [
-        compared(name, ruwl[row.encoder], moments, level)
-        for row in fixed
-        for name in [row.name, *(r for r in asked.rows if is_control(r, row.name))]
-        if any(is_control(r, row.name) for r in asked.rows)
-    ]
     found = {
         "profile": profile,
         "corpus": about["name"],
@@ -51,7 +50,7 @@ def main() -> None:
         "speakers": len(np.unique(labels.speakers)),
         "covers": lines[0]["covers"],
         "readings": lines,
-        "controls": controls,
+        "controls": [compared(name, ruwl, moments, level) for name, ruwl in pairs],
     }
     found["caption"] = caption(found)
     folder = Path("results", profile)
@@ -59,10 +58,6 @@ def main() -> None:
     (folder / "readings.json").write_text(text, encoding="utf-8")
     (folder / "readings.md").write_text(markdown(found), encoding="utf-8")
     print(markdown(found))
-
-
-def is_control(row: str, of: str) -> bool:
-    return base(row) == of and "fixed_weights" in changes(row)
 
 
 def moments_of(row: str, profile: str, seeds: list[int], labels: Labels) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 from tabulate import tabulate
 
 from harness.config.readings import Readings, base, changes
+from harness.config.table import Row
 from harness.evaluation.ccc import Array, mean_ccc
 from harness.evaluation.rendering import number, probability
 from harness.evaluation.significance import headline, holm
@@ -51,13 +52,27 @@ def sensitivity(
     return lines
 
 
+def control_pairs(rows: list[str], table: list[Row]) -> list[tuple[str, str]]:
+    """(row, row with RUWL) of each encoder of which `rows` changes the fixed weights.
+
+    First the row without RUWL as it is in the table, then with other weights.
+    """
+    ruwl = {row.encoder: row.name for row in table if row.method == "rrtn-ruwl"}
+    found = []
+    for row in table:
+        other = [r for r in rows if base(r) == row.name and "fixed_weights" in changes(r)]
+        if other and row.method == "rrtn" and row.encoder in ruwl:
+            found += [(name, ruwl[row.encoder]) for name in (row.name, *other)]
+    return found
+
+
 def meaning(line: dict[str, Any]) -> str:
     """What the reading decides, and what was seen."""
     keys = changes(line["row"])
     about = [
         f.description or "" for k in keys if (f := Readings.model_fields.get(k)) is not None
     ] or ["every key that params.yaml leaves to the preset"]
-    if line["low"] is None or line["low"] <= 0 <= line["high"]:
+    if line["low"] <= 0 <= line["high"]:
         seen = "no difference seen"
     else:
         seen = f"Ĉ {SIGN[line['difference'] > 0]}"

@@ -114,10 +114,13 @@ def test_either_token_opens_a_restricted_record(
 ) -> None:
     zenodo.bearer, zenodo.link = (SECRET, None) if variable == "ZENODO_TOKEN" else (None, SECRET)
     monkeypatch.setenv(variable, f" {SECRET}\n")
-    acquired(zenodo)
+    plain = acquired(zenodo).clips
     shutil.rmtree("data")
+    asked = len(zenodo.asked)
     monkeypatch.setenv(variable, f"https://zenodo.org/records/42?preview=1&token={SECRET}")
-    acquired(zenodo)
+    pd.testing.assert_frame_equal(acquired(zenodo).clips, plain)
+    assert len(plain)
+    assert len(zenodo.asked) > asked  # fetched again, with the token of the link
 
 
 @pytest.mark.parametrize(
