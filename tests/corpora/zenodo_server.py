@@ -34,6 +34,8 @@ class Zenodo:
     retry_after: str | None = None
     drop_every: int | None = None  # bytes of body after which the connection is closed
     pause: float = 0.0  # s before every 16 KiB
+    withheld: int = 0  # last bytes of a longer body that wait until this is 0
+    hold: dict[str, int] = field(default_factory=dict)  # file → bytes of it served while it is here
     ranges: str = "right"  # right, wrong, ignored
     checksums: dict[str, str] = field(default_factory=dict)  # announced instead of the right ones
     sizes: dict[str, int] = field(default_factory=dict)
@@ -186,10 +188,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
 
     def _write(self, body: bytes) -> None:
+        z = self.zenodo
         try:
             for start in range(0, len(body), 1 << 14):
-                if self.zenodo.pause:
-                    time.sleep(self.zenodo.pause)
+                while len(body) - start <= z.withheld < len(body):
+                    time.sleep(0.001)
+                if z.pause:
+                    time.sleep(z.pause)
                 self.wfile.write(body[start : start + (1 << 14)])
         except (BrokenPipeError, ConnectionResetError):  # a client that was killed
             self.close_connection = True
