@@ -17,13 +17,15 @@ setup: .venv/ready
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: Python 3.11 or newer is needed; set PYTHON=…" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	@sed -n '/^pip==/,/[^\\]$$/p' requirements.lock > .venv/pip.lock
-	$(BIN)/pip install --quiet --no-deps --require-hashes -r .venv/pip.lock
-	$(BIN)/pip install --quiet --no-deps --no-compile --require-hashes -r requirements.lock
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r .venv/uv.lock
+	@$(BIN)/uv pip install --quiet --python .venv --no-deps --require-hashes -r requirements.lock || \
+	  { echo "uv did not reach a package index; pip, slower, reads its own settings" >&2; \
+	    $(BIN)/pip install --quiet --no-deps --no-compile --require-hashes -r requirements.lock; }
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# dvc repro alone would do; launch trains the cells side by side, which is twice as fast
+# dvc repro alone would do; launch trains the cells side by side and records them at once
 repro: setup
 	@dvc repro --quiet features
 	@python -m harness.launch --jobs $(JOBS)
