@@ -27,6 +27,7 @@ from rich.progress import (
 from rich.text import Text
 from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
+from harness.allocation import keep_freed_memory
 from harness.config.features import Features
 from harness.corpora.sound import Unheard, decode
 from harness.errors import FeaturesError
@@ -91,6 +92,7 @@ def extract(
     `clips`: the clip table, paths below `root`. Memory does not grow with the number of clips.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    keep_freed_memory()
     torch.set_num_threads(1)  # one clip a thread is faster than many threads a clip
     splits = [split for split in ("train", "dev") if (clips["split"] == split).any()]
     columns = (

@@ -20,6 +20,13 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(f"error: {' '.join(str(error).split())}")
 
 
+def move(made: Path, place: Path) -> None:
+    """Put a finished folder in the place of another, or of none."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(place, ignore_errors=True)
+    made.rename(place)
+
+
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
     """An empty sibling folder to build in, which takes the place of `folder` when the block ends.

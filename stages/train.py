@@ -1,14 +1,13 @@
 """One row of the table, one seed → dev predictions, history, metrics, record."""
 
 import argparse
-import shutil
 
 from harness.learning.cell import read_cell
-from harness.stage import run
+from harness.stage import move, run
 
 
 def main() -> None:
-    """Keep the cell if it is made, take it if it is in scratch/ (harness.launch), else train it."""
+    """Keep the cell if it is made, take it if a broken launch left it in scratch, else train it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--row", required=True)
     parser.add_argument("--seed", required=True, type=int)
@@ -23,9 +22,7 @@ def main() -> None:
         )
 
         finish_cell(cell)
-    cell.runs.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(cell.taken, ignore_errors=True)
-    cell.finished.rename(cell.taken)
+    move(cell.finished, cell.taken)
 
 
 if __name__ == "__main__":

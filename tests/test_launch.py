@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.launch import missing
+from harness.launch import missing, wanted
 from tests.learning.test_training import PARAMS, write_tree
 
 REPOSITORY = Path(__file__).parents[1]
@@ -32,30 +32,42 @@ def files(folder):
     return {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "record.json"}
 
 
-def test_launched_cells_are_taken_by_the_stage_and_are_the_ones_it_would_make(tree):
-    assert [cell.name for cell in missing("table")] == [f"{ROW}-1", f"{ROW}-2"]
+def test_launched_cells_are_kept_by_the_stage_and_are_the_ones_it_would_make(tree):
+    assert [cell.name for cell in missing(wanted("table"))] == [f"{ROW}-1", f"{ROW}-2"]
     assert run("harness.launch", "--jobs", "2", folder=tree).returncode == 0
-    assert missing("table") == []
-
-    taken = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
-    assert (taken.returncode, taken.stdout) == (0, "")  # nothing was trained
+    assert missing(wanted("table")) == []
     launched = files(tree / "runs" / "toy" / f"{ROW}-1")
-    assert missing("table") == []
+    kept = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
+    assert kept.stdout.startswith(f"{ROW}-1: kept")
 
     (tree / "runs" / "toy" / f"{ROW}-1" / "record.json").write_text("{}")
-    assert [cell.name for cell in missing("table")] == [f"{ROW}-1"]
+    assert [cell.name for cell in missing(wanted("table"))] == [f"{ROW}-1"]
     made = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
     assert "epoch 2/2" in made.stdout
     assert files(tree / "runs" / "toy" / f"{ROW}-1") == launched
+
+
+def test_a_cell_of_a_launch_that_was_broken_off_is_taken(tree):
+    assert run("harness.launch", folder=tree).returncode == 0
+    (tree / "scratch" / "toy").mkdir(parents=True, exist_ok=True)
+    (tree / "runs" / "toy" / f"{ROW}-1").rename(tree / "scratch" / "toy" / f"{ROW}-1")
+    assert missing(wanted("table")) == []
+    taken = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
+    assert (taken.returncode, taken.stdout) == (0, "")  # nothing was trained
+    assert (tree / "runs" / "toy" / f"{ROW}-1" / "record.json").is_file()
+
+    (tree / "runs" / "toy" / f"{ROW}-2").rename(tree / "scratch" / "toy" / f"{ROW}-2")
+    assert run("harness.launch", folder=tree).returncode == 0
+    assert (tree / "runs" / "toy" / f"{ROW}-2" / "record.json").is_file()
 
 
 def test_a_change_that_touches_a_cell_makes_it_missing_again(tree):
     assert run("harness.launch", folder=tree).returncode == 0
     text = (tree / "params.yaml").read_text()
     (tree / "params.yaml").write_text(text.replace("learning_rate: 0.001", "learning_rate: 0.002"))
-    assert len(missing("table")) == 2
+    assert len(missing(wanted("table"))) == 2
     (tree / "params.yaml").write_text(text.replace("seeds: [1, 2]", "seeds: [2, 1, 3]"))
-    assert [cell.seed for cell in missing("table")] == [3]
+    assert [cell.seed for cell in missing(wanted("table"))] == [3]
 
 
 def test_a_fault_in_a_worker_is_one_line(tree):

@@ -113,7 +113,7 @@ def test_the_train_stage_is_where_torch_is(imported):
 # errors, stage.
 
 FLOORS = [
-    {"errors", "stage", "config", "corpora", "paper"},
+    {"errors", "stage", "allocation", "config", "corpora", "paper"},
     {"features", "evaluation", "description"},
     {"learning"},
     {"stages", "launch", "simulate", "verdict", "bench"},
@@ -527,3 +527,14 @@ def test_a_stale_cell_that_would_come_out_the_same_is_kept(tree, params):
     assert stages_run(dvc(tree, "repro")) >= CELLS | {"statistics", "table"}
     assert cell.stat().st_mtime_ns == before
     assert json.loads((tree / "results/small/table2.json").read_text())["selection"] == "best"
+
+
+def test_launched_cells_are_recorded_at_once_and_not_run_again(tree, params):
+    params["table"]["seeds"].append(3)
+    write_params(tree, params)
+    env = {**os.environ, "PYTHONPATH": str(tree)}
+    command = [sys.executable, "-m", "harness.launch", "--jobs", "1"]
+    launched = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True)
+    assert launched.returncode == 0, launched.stderr
+    assert stages_run(dvc(tree, "repro")) == AFTER
+    assert_table(tree, "small", "synthetic", ROWS, [*SEEDS, 3])

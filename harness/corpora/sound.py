@@ -42,7 +42,7 @@ def decode(raw: bytes) -> tuple[Samples, int]:
         raise Unheard(f"is not readable audio ({error.error_string.strip()})") from None
     if len(samples) < announced:
         raise Unheard(f"ends after {len(samples):,} of {announced:,} samples")
-    mono = samples.mean(axis=1)
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     _check_values(mono, samples)
     return mono, rate
 

@@ -5,6 +5,8 @@ size of a split leaves the other clips' sound and labels as they were.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +17,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from rich.progress import track
 from scipy.io import wavfile
 
+from harness.allocation import keep_freed_memory
 from harness.config.corpus import CorpusBlock
 from harness.config.strict import Strict
 from harness.corpora.clips import SPLITS, Corpus
@@ -77,14 +80,13 @@ class Clip(NamedTuple):
 
 
 def acquire(params: Params, folder: Path) -> Corpus:
-    """Synthesise `folder`/wav/00000.wav… and data_info.csv; about 60 clips a second on one core."""
+    """Synthesise `folder`/wav/00000.wav… and data_info.csv; about 60 clips a second and core."""
     (folder / "wav").mkdir(parents=True, exist_ok=True)
     places = list(_places(params))
-    clips = []
-    for number, place in enumerate(track(places, "synthesising clips", transient=True)):
-        made = clip(params, *place)
-        wavfile.write(folder / "wav" / f"{number:05d}.wav", voice.RATE, made.sound)
-        clips.append(made._replace(sound=made.sound[:0]))
+    with ProcessPoolExecutor(initializer=keep_freed_memory) as pool:
+        numbers, write = range(len(places)), partial(_write, params, folder / "wav")
+        written = pool.map(write, numbers, places, chunksize=16)
+        clips = list(track(written, "synthesising clips", len(places), transient=True))
     layout = _layout(clips)
     layout.to_csv(folder / "data_info.csv", index=False)
     names = layout["File_ID"].str.strip("[]")
@@ -118,6 +120,13 @@ def clip(params: Params, split: str, nth_speaker: int, nth_clip: int) -> Clip:
     perceived = np.minimum(meaning @ confusion[country], 1.0)
     label = ratings.label(perceived, params.raters, raters)
     return Clip(split, number, COUNTRIES[country], age, sound, traits, perceived, label)
+
+
+def _write(params: Params, folder: Path, number: int, place: tuple[str, int, int]) -> Clip:
+    """Make a clip, leave its sound in a file, and return the rest."""
+    made = clip(params, *place)
+    wavfile.write(folder / f"{number:05d}.wav", voice.RATE, made.sound)
+    return made._replace(sound=made.sound[:0])
 
 
 def _places(params: Params) -> Iterator[tuple[str, int, int]]:

@@ -3,9 +3,8 @@
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from harness.allocation import keep_freed_memory
 from harness.config.readings import Readings
 from harness.config.strict import PARAMS, parse, section
 from harness.config.training import Row, Train
@@ -23,6 +23,7 @@ from harness.learning.cell import Cell
 from harness.learning.data import Packed, batches, held_out_clips
 from harness.learning.progress import Line
 from harness.learning.record import environment
+from harness.learning.state import State, resume, save
 from harness.learning.twins import LOSSES, Twins, parameters
 from harness.stage import replacing
 
@@ -55,50 +56,46 @@ def check(row: Row, train: Train, readings: Readings, where: str) -> None:
         raise ParamsError(f"{PARAMS}: {where}: {error}") from None
 
 
-class Chosen(NamedTuple):
-    """The epoch that a selection has chosen so far, and by which score."""
+def precision_for(train: Train) -> str:
+    """`train.precision`; "auto": bf16 where the hardware multiplies in it, else float32."""
+    if train.precision != "auto":
+        return train.precision
+    if torch.cuda.is_available():
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = torch.cpu.get_capabilities().get("amx_bf16", False)
+    return "bf16-mixed" if fast else "32-true"
 
-    epoch: int
-    dev_ccc: float
-    score: float
-    predictions: np.ndarray  # dev [clips, targets]
 
-
-@dataclass
-class State:
-    """What a cell knows after an epoch; `epoch` counts finished ones."""
-
-    epoch: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)  # of each epoch; the only thing that varies
-    chosen: dict[str, Chosen] = field(default_factory=dict)
-
-    def choose(self, predictions: np.ndarray) -> None:
-        """Let each selection keep or replace its epoch, the history's last row being the newest."""
-        row = self.history[-1]
-        scores = {"last": float(self.epoch), "best": row["dev_ccc"]}
-        if "held_out_ccc" in row:
-            scores["held_out"] = row["held_out_ccc"]
-        for selection, score in scores.items():
-            if selection not in self.chosen or score > self.chosen[selection].score:
-                self.chosen[selection] = Chosen(self.epoch, row["dev_ccc"], score, predictions)
+def layout_for(train: Train, device: torch.device) -> torch.memory_format:
+    """Channels-last on a GPU and for wide networks; with few channels a CPU is faster without."""
+    narrow = 0.25 if precision_for(train) == "bf16-mixed" else 0.125  # by harness bench train
+    if device.type == "cpu" and train.width <= narrow:
+        return torch.contiguous_format
+    return torch.channels_last
 
 
 def fabric_for(train: Train) -> Fabric:
-    """Device and precision: GPU when there is one; bf16 where the hardware multiplies in it."""
-    precision = train.precision
-    if precision == "auto":
-        if torch.cuda.is_available():
-            fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        else:
-            fast = torch.cpu.get_capabilities().get("amx_bf16", False)
-        precision = "bf16-mixed" if fast else "32-true"
+    """The GPU if there is one; and what a process sets once: threads, memory, determinism."""
+    keep_freed_memory()
     torch.set_num_threads(train.threads)
     torch.set_flush_denormal(True)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be repeatable
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return Fabric(accelerator="auto", devices=1, precision=precision)
+    return Fabric(accelerator="auto", devices=1, precision=precision_for(train))  # type: ignore[arg-type]
+
+
+def set_up(fabric: Fabric, cell: Cell, data: Packed) -> tuple[Objective, Any, Any]:
+    """The cell's objective with its first weights, the same wrapped by Fabric, and its optimizer.
+
+    AdamW (§3.2); whether RUWL's c decays is a reading.
+    """
+    torch.manual_seed(cell.seed)
+    bands, targets = data.levels.shape[1], len(data.targets)
+    objective = Objective(cell.row, cell.train, cell.readings, bands, targets)
+    objective.to(memory_format=layout_for(cell.train, fabric.device))
+    return objective, *fabric.setup(objective, _optimizer(objective, cell))
 
 
 def train_cell(cell: Cell) -> tuple[State, Packed]:
@@ -117,15 +114,12 @@ def train_cell(cell: Cell) -> tuple[State, Packed]:
             f"{cell.name}: {len(learned)} train clips do not fill one batch of "
             f"{train.batch}; lower train.batch"
         )
-    torch.manual_seed(cell.seed)
-    bands, targets = data["dev"].levels.shape[1], len(data["dev"].targets)
-    objective = Objective(cell.row, train, cell.readings, bands, targets)
-    model, optimizer = fabric.setup(objective, _optimizer(objective, cell))
-    state = _resume(fabric, cell, model, optimizer)
+    objective, model, optimizer = set_up(fabric, cell, data["dev"])
+    state = resume(fabric, cell, model, optimizer)
     with Line(cell.name, cell.readings.epochs, state.epoch) as line:
         while state.epoch < cell.readings.epochs:
             started = time.perf_counter()
-            row = _epoch(fabric, cell, state.epoch, data["train"], learned, model, optimizer)
+            row = train_epoch(fabric, cell, state.epoch, data["train"], learned, model, optimizer)
             predictions = predict(objective.twins, data["dev"], cell, state.epoch)
             row["dev_ccc"] = _score(cell, state.epoch, data["dev"], predictions)
             if held_out.any():
@@ -137,7 +131,7 @@ def train_cell(cell: Cell) -> tuple[State, Packed]:
             state.history.append({"epoch": state.epoch, **row})
             state.choose(predictions)
             if state.epoch < cell.readings.epochs:
-                _save(fabric, cell, model, optimizer, state)
+                save(fabric, cell, model, optimizer, state)
             line.show(state.history[-1])
     return state, data["dev"]
 
@@ -159,7 +153,7 @@ def _optimizer(objective: Objective, cell: Cell) -> torch.optim.Optimizer:
     )
 
 
-def _epoch(
+def train_epoch(
     fabric: Fabric,
     cell: Cell,
     epoch: int,
@@ -228,29 +222,6 @@ def _score(
 ) -> float:
     _check_finite(cell, epoch, predictions)
     return float(ccc(data.labels.cpu().numpy()[clips], predictions).mean())
-
-
-def _save(fabric: Fabric, cell: Cell, model: Any, optimizer: Any, state: State) -> None:
-    cell.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    whole = cell.checkpoint.with_suffix(".part")
-    fabric.save(
-        whole, {"model": model, "optimizer": optimizer, "key": cell.key, "state": asdict(state)}
-    )
-    whole.replace(cell.checkpoint)  # a kill while writing leaves the checkpoint of the epoch before
-
-
-def _resume(fabric: Fabric, cell: Cell, model: Any, optimizer: Any) -> State:
-    if not cell.checkpoint.is_file():
-        return State()
-    try:
-        saved = fabric.load(cell.checkpoint, weights_only=False)
-    except Exception:  # a damaged checkpoint costs the epochs it held, not the run
-        return State()
-    if saved.get("key") != cell.key:
-        return State()
-    model.load_state_dict(saved["model"])
-    optimizer.load_state_dict(saved["optimizer"])
-    return State(**saved["state"])
 
 
 def finish_cell(cell: Cell) -> None:

@@ -99,7 +99,7 @@ class Killed(Exception):
 
 def killed_after(epochs, cell, checkpoint):
     """Train `cell`, with an exception out of the blue right after the checkpoint of an epoch."""
-    save = training._save
+    save = training.save
 
     def and_die(*arguments):
         save(*arguments)
@@ -107,7 +107,7 @@ def killed_after(epochs, cell, checkpoint):
             raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_save", and_die)
+        patch.setattr(training, "save", and_die)
         with pytest.raises(Killed):
             train_cell(cell, checkpoint)
 

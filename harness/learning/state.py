@@ -1,0 +1,63 @@
+"""What a cell knows after an epoch, and its checkpoint, from which a killed one goes on."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from lightning_fabric import Fabric
+
+from harness.learning.cell import Cell
+
+
+class Chosen(NamedTuple):
+    """The epoch that a selection has chosen so far, and by which score."""
+
+    epoch: int
+    dev_ccc: float
+    score: float
+    predictions: np.ndarray  # dev [clips, targets]
+
+
+@dataclass
+class State:
+    """What a cell knows after an epoch; `epoch` counts finished ones."""
+
+    epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # of each epoch; the only thing that varies
+    chosen: dict[str, Chosen] = field(default_factory=dict)
+
+    def choose(self, predictions: np.ndarray) -> None:
+        """Let each selection keep or replace its epoch, the history's last row being the newest."""
+        row = self.history[-1]
+        scores = {"last": float(self.epoch), "best": row["dev_ccc"]}
+        if "held_out_ccc" in row:
+            scores["held_out"] = row["held_out_ccc"]
+        for selection, score in scores.items():
+            if selection not in self.chosen or score > self.chosen[selection].score:
+                self.chosen[selection] = Chosen(self.epoch, row["dev_ccc"], score, predictions)
+
+
+def save(fabric: Fabric, cell: Cell, model: Any, optimizer: Any, state: State) -> None:
+    """Write the cell's checkpoint; a kill while writing leaves that of the epoch before."""
+    cell.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    whole = cell.checkpoint.with_suffix(".part")
+    fabric.save(
+        whole, {"model": model, "optimizer": optimizer, "key": cell.key, "state": asdict(state)}
+    )
+    whole.replace(cell.checkpoint)
+
+
+def resume(fabric: Fabric, cell: Cell, model: Any, optimizer: Any) -> State:
+    """Load the cell's checkpoint into model and optimizer; a new State if there is none of it."""
+    if not cell.checkpoint.is_file():
+        return State()
+    try:
+        saved = fabric.load(cell.checkpoint, weights_only=False)
+    except Exception:  # a damaged checkpoint costs the epochs it held, not the run
+        return State()
+    if saved.get("key") != cell.key:
+        return State()
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return State(**saved["state"])

@@ -1,0 +1,75 @@
+"""harness.learning.training: what makes a step faster does not move results."""
+
+import numpy as np
+import pytest
+import torch
+
+from harness.learning import training
+from tests.learning.packed import write_features
+from tests.learning.test_training import TRAIN, assert_same, cell, train_cell
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+SEEDS = (1, 2, 3, 4, 5)
+
+
+def scores(folder, row, **changes):
+    """Dev Ĉ of the last epoch, a number a seed."""
+    learned = {"epochs": 6, "learning_rate": 0.01, "width": 1 / 16, "head_dropout": 0.0, **changes}
+    return np.array(
+        [
+            train_cell(cell(folder, row, seed, **learned), folder / "none.ckpt").history[-1][
+                "dev_ccc"
+            ]
+            for seed in SEEDS
+        ]
+    )
+
+
+def test_bf16_moves_ccc_by_less_than_seeds_do(tmp_path):
+    write_features(tmp_path, train=64, dev=40)
+    exact, fast = scores(tmp_path, "rrtn"), scores(tmp_path, "rrtn", precision="bf16-mixed")
+    assert (fast != exact).all()  # it is another arithmetic
+    assert exact.min() > 0.2  # and there is something to lose
+    assert abs((fast - exact).mean()) < np.ptp(exact)
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "width", "channels_last"),
+    [
+        (CPU, "32-true", 1 / 16, False),
+        (CPU, "32-true", 1 / 4, True),
+        (CPU, "32-true", 1.0, True),
+        (CPU, "bf16-mixed", 1 / 4, False),
+        (CPU, "bf16-mixed", 1.0, True),
+        (GPU, "bf16-mixed", 1 / 16, True),
+        (GPU, "32-true", 1 / 16, True),
+    ],
+)
+def test_the_layout_is_the_one_that_measured_faster(device, precision, width, channels_last):
+    train = TRAIN.model_copy(update={"precision": precision, "width": width})
+    expected = torch.channels_last if channels_last else torch.contiguous_format
+    assert training.layout_for(train, device) == expected
+
+
+def test_a_wide_network_computes_in_channels_last_from_its_first_block_on(tmp_path):
+    write_features(tmp_path)
+    wide = cell(tmp_path, "rrtn", width=1 / 4)
+    fabric = training.fabric_for(wide.train)
+    data = training.Packed(tmp_path, "train", fabric.device)
+    objective, _, _ = training.set_up(fabric, wide, data)
+    seen = []
+    for block in objective.twins.encoder.blocks:
+        block.register_forward_hook(lambda _, __, y: seen.append(y))
+    objective.twins.predict(data.views(torch.arange(4), 32, -100.0))
+    assert len(seen) == 8
+    deep = [y for y in seen if min(y.shape[2:]) > 1]
+    assert deep
+    assert all(y.is_contiguous(memory_format=torch.channels_last) for y in deep)
+
+
+def test_channels_last_gives_the_same_bytes_again(tmp_path):
+    write_features(tmp_path)
+    one, other = (
+        train_cell(cell(tmp_path, "rrtn", width=1 / 4), tmp_path / f"{n}.ckpt") for n in "ab"
+    )
+    assert_same(one, other)
