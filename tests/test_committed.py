@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.bench import report as bench
 from harness.evaluation import sensitivity
 from harness.evaluation.rendering import comma_separated, latex, markdown
 
@@ -75,6 +76,15 @@ def test_the_readme_counts_what_the_audit_found():
         f"of {checked} numbers that can be checked, {holds} hold, {possible} are possible" in readme
     )
     assert f"{fails} fail (" in readme
+
+
+def test_the_committed_bench_is_its_json_rendered_and_its_goals_stand_in_the_readme():
+    sections = json.loads((ROOT / "results/bench/bench.json").read_text(encoding="utf-8"))
+    text = (ROOT / "results/bench/bench.md").read_text(encoding="utf-8")
+    assert text == bench.markdown(sections)
+    goals = text.split("\n\n")[1]
+    assert goals.startswith("| goal ")
+    assert goals in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_headline_keeps_its_level_and_coverage_where_the_truth_is_known():

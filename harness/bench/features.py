@@ -17,8 +17,8 @@ import pandas as pd
 import soundfile
 import torch
 
-from harness.bench import memory
-from harness.bench.timing import interleaved, rates, ratios, timed
+from harness.bench.apart import Apart
+from harness.bench.timing import Round, interleaved, rates, ratios, timed
 from harness.config.features import Features
 from harness.config.strict import block
 from harness.corpora import synthetic
@@ -115,16 +115,16 @@ def features(threads: int, budget: float) -> dict[str, Any]:
     """Speeds, their ratios, the largest difference between results, and memory."""
     params, peers = block(Features, "features"), installed()
     with tempfile.TemporaryDirectory() as folder:
-        clips, root, targets = corpus(Path(folder) / "data")
+        clips, root, _ = corpus(Path(folder) / "data")
         torch.set_num_threads(1)
-        with _rounds(clips, root, targets, params, list(peers), Path(folder), threads) as rounds:
+        with _rounds(clips, root, params, list(peers), Path(folder), threads) as rounds:
             amount = dict.fromkeys(rounds, float(len(clips)))
             seconds = interleaved(rounds, budget)
-        data = str(Path(folder) / "data")
-        peaks = {
-            str(count): memory.peak("harness.bench.features:many", data, count)
-            for count in (FEW, MANY)
-        }
+        peaks = {}
+        for count in (FEW, MANY):
+            with Apart(own, Path(folder) / "data", params, count) as one:
+                one()
+                peaks[str(count)] = one.peak()
         return {
             "clips": len(clips),
             "seconds_of_sound": round(_seconds_of_sound(clips, root), 1),
@@ -154,12 +154,16 @@ def corpus(folder: Path) -> tuple[pd.DataFrame, Path, list[str]]:
     return clips, Path(about["root"]), about["targets"]
 
 
-def many(data: str, count: int) -> None:
-    """Extract `count` clips, the corpus's over and over; for its peak memory."""
-    clips, root, targets = corpus(Path(data))
+def own(data: Path, params: Features, count: int = CLIPS) -> Round:
+    """A round of the harness's extraction of `count` clips, the corpus's over and over."""
+    clips, root, targets = corpus(data)
     repeated = pd.concat([clips] * -(-count // len(clips)), ignore_index=True)[:count]
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        extract(repeated, root, targets, block(Features, "features"), Path(folder))
+
+    def whole() -> None:
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            extract(repeated, root, targets, params, Path(folder))
+
+    return timed(whole)
 
 
 def differences(
@@ -183,7 +187,6 @@ def differences(
 def _rounds(
     clips: pd.DataFrame,
     root: Path,
-    targets: list[str],
     params: Features,
     peers: list[str],
     folder: Path,
@@ -192,17 +195,17 @@ def _rounds(
     """Each peer in threads and in processes: which suits it better depends on its library."""
     files = [str(root / path) for path in clips["path"]]
 
-    def ours() -> None:
-        with contextlib.redirect_stdout(io.StringIO()):
-            extract(clips, root, targets, params, folder / "ours")
-
     def each(pool: Executor, work: Callable[[str], Any]) -> None:
         for _ in pool.map(work, files, chunksize=8):
             pass
 
     spawned = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread)
-    with ThreadPoolExecutor(workers) as threads, spawned as processes:
-        rounds = {"ours": timed(ours), "decoding": timed(partial(each, threads, decode))}
+    ours = Apart(own, folder / "data", params)
+    with ThreadPoolExecutor(workers) as threads, spawned as processes, ours:
+        rounds: dict[str, Round] = {
+            "ours": ours,
+            "decoding": timed(partial(each, threads, decode)),
+        }
         for peer in peers:
             (folder / peer).mkdir()
             work = partial(save, peer, params, str(folder / peer))

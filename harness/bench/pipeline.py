@@ -40,12 +40,23 @@ def pipeline(cold: bool) -> dict[str, Any]:
         clone = tiny_clone(Path(folder) / "clone")
         run(clone, "dvc", "repro", "--quiet", "features")
         run(clone, "dvc", "repro", "--quiet", *(f"train@{ROW}-{seed}" for seed in (0, 1)))
-        found: dict[str, Any] = {"cell": overheads(clone)}
+        found: dict[str, Any] = {"alone": alone(Path(folder)), "cell": overheads(clone)}
         found["no_op"] = no_op(ROOT if up_to_date(ROOT) else finished(clone))
     if cold:
         with tempfile.TemporaryDirectory() as folder:
-            found["cold"] = {"seconds": cold_repro(Path(folder) / "clone"), "revision": head()}
+            found["cold"] = {**cold_repro(Path(folder) / "clone"), "revision": head()}
     return found
+
+
+def alone(folder: Path) -> dict[str, float]:
+    """Seconds that no stage can save: DVC asked for its version, torch imported with AdamW."""
+    code = "import torch; torch.optim.AdamW([torch.zeros(1)])"
+    commands = {"dvc": ("dvc", "version"), "torch": ("timeit", "-n1", "-r1", code)}
+    run(folder, *commands["torch"])  # compiles its imports
+    return {
+        name: statistics.median(run(folder, *command) for _ in range(TIMES))
+        for name, command in commands.items()
+    }
 
 
 def tiny_clone(folder: Path) -> Path:
@@ -97,17 +108,17 @@ def no_op(folder: Path) -> dict[str, Any]:
 
 def overheads(clone: Path) -> dict[str, Any]:
     """A cell's wall time less its epochs (training steps and dev): by the stage alone, by DVC."""
-    alone, with_dvc = [], []
+    without, with_dvc = [], []
     for seed in range(2, 2 + TIMES):
         cell = clone / "runs" / "tiny" / f"{ROW}-{seed}"
         wall = run(clone, "stages.train", "--row", ROW, "--seed", str(seed))
-        alone.append(wall - trained(cell))
+        without.append(wall - trained(cell))
         shutil.rmtree(cell)
         wall = run(clone, "dvc", "repro", "--single-item", f"train@{ROW}-{seed}")
         with_dvc.append(wall - trained(cell))
     return {
         "seconds": statistics.median(with_dvc),
-        "without_dvc": statistics.median(alone),
+        "without_dvc": statistics.median(without),
         "low": min(with_dvc),
         "high": max(with_dvc),
         "row": ROW,
@@ -119,16 +130,26 @@ def trained(cell: Path) -> float:
     return float(sum(json.loads((cell / "record.json").read_text())["epoch_seconds"]))
 
 
-def cold_repro(folder: Path) -> float:
-    """Seconds of `make repro` in a fresh clone of HEAD: environment, corpus, cells, table."""
+def cold_repro(folder: Path) -> dict[str, float]:
+    """Seconds of `make repro` in a fresh clone of HEAD: environment, corpus, cells, table.
+
+    `setup`: of them for the packages; `epochs`: core seconds of all cells' training and dev.
+    """
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
-    started = time.perf_counter()
-    done = subprocess.run(
-        ["make", "repro"], cwd=folder, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RunError(f"make repro failed in a fresh clone: {_last(done)}")
-    return time.perf_counter() - started
+    seconds, env = {}, {**os.environ, "UV_NO_CACHE": "1", "PIP_NO_CACHE_DIR": "1"}
+    for target in ("setup", "repro"):
+        started = time.perf_counter()
+        done = subprocess.run(
+            ["make", target], cwd=folder, env=env, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RunError(f"make {target} failed in a fresh clone: {_last(done)}")
+        seconds[target] = time.perf_counter() - started
+    return {
+        "seconds": seconds["setup"] + seconds["repro"],
+        "setup": seconds["setup"],
+        "epochs": sum(map(trained, (folder / "runs").glob("*/*"))),
+    }
 
 
 def head() -> str:

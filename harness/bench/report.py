@@ -63,7 +63,7 @@ def _train(section: dict[str, Any]) -> Iterator[str]:
         best = f"{'bf16' if cell['bare']['bf16'] else 'float32'}, {cell['bare']['layout']}"
         for name, speed in cell["clips_per_second"].items():
             over = cell["ours_over"].get(name)
-            peak = cell["peak_mib"].get(name.split(",")[0])
+            peak = cell["peak_mib"].get(name)
             rows.append(
                 [
                     f"{cell['encoder']} × {cell['width']:g}, batch {cell['batch']}",
@@ -81,7 +81,7 @@ def _train(section: dict[str, Any]) -> Iterator[str]:
     )
     for cell in section["cells"]:
         for choice in cell["bare"].get("died", []):
-            yield f"{cell['encoder']} × {cell['width']:g}: torch itself dies in {choice}."
+            yield f"{cell['encoder']} × {cell['width']:g}: torch itself dies or hangs in {choice}."
     yield from _missing(section)
 
 
@@ -132,8 +132,17 @@ def _pipeline(section: dict[str, Any]) -> Iterator[str]:
         [f"a cell of {cell['row']} outside its epochs, with DVC", f"{cell['seconds']:.2f}"],
         ["the same without DVC", f"{cell['without_dvc']:.2f}"],
     ]
+    rows += [
+        ["`dvc version`", f"{section['alone']['dvc']:.2f}"],
+        ["importing torch and building an AdamW", f"{section['alone']['torch']:.2f}"],
+    ]
     if "cold" in section:
-        rows.append(["make repro in a fresh clone", f"{section['cold']['seconds']:.0f}"])
+        cold = section["cold"]
+        rows += [
+            ["make repro in a fresh clone", f"{cold['seconds']:.0f}"],
+            ["of it make setup, without a cache of packages", f"{cold['setup']:.0f}"],
+            ["of it epochs of all cells, seconds of a core", f"{cold['epochs']:.0f}"],
+        ]
     yield _table(rows, ["what", "seconds"])
 
 

@@ -1,8 +1,6 @@
 """Resamples per second of the paired bootstrap over speakers: ours, a loop, and scipy's."""
 
-import importlib
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,6 +11,7 @@ from scipy.stats import bootstrap
 from harness.bench.timing import Round, interleaved, rates, ratios, timed
 from harness.config.strict import section
 from harness.config.table import Table
+from harness.evaluation.bootstrap import resampled_scores, speaker_weights
 from harness.evaluation.ccc import Array, ccc, moments
 
 SIZES = {  # dev clips and speakers
@@ -22,16 +21,6 @@ SIZES = {  # dev clips and speakers
 TARGETS = 10
 SLOW = 1.0  # seconds of a loop's round, about
 RESAMPLES = 10_000
-
-
-def _own(name: str) -> Callable[..., Any]:
-    """A function of the bootstrap, wherever it lives."""
-    for module in ("harness.evaluation.bootstrap", "harness.evaluation.significance"):
-        try:
-            return getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError):
-            continue
-    raise ImportError(f"harness.evaluation has no {name}")
 
 
 class Study(NamedTuple):
@@ -60,14 +49,13 @@ def sums(data: Study) -> Array:
 
 def vectorised(sums_of: Array, resamples: int) -> Array:
     """Ours: Ĉ [resamples, rows, seeds]."""
-    weights = _own("speaker_weights")(sums_of.shape[2], resamples, np.random.default_rng(0))
+    weights = speaker_weights(sums_of.shape[2], resamples, np.random.default_rng(0))
     return scored(sums_of, weights)
 
 
 def scored(sums_of: Array, weights: NDArray[np.int64]) -> Array:
     """Ĉ of given resamples, `weights` [resamples, speakers]: [resamples, rows, seeds]."""
-    found: Array = _own("resampled_scores")(sums_of, weights)
-    return found
+    return resampled_scores(sums_of, weights)
 
 
 def looped(data: Study, drawn: NDArray[np.int64]) -> Array:

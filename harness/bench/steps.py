@@ -1,6 +1,5 @@
 """The step that is measured: ours, and the bare limit that no step of this network can pass."""
 
-import subprocess
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,16 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from harness.bench.memory import alone
+from harness.bench.apart import Apart
 from harness.bench.textbook import Textbook
 from harness.bench.timing import Round, timed
 from harness.config.readings import read_readings
 from harness.config.strict import PARAMS, block, parse, section
 from harness.config.training import Row, Train
-from harness.errors import ParamsError
+from harness.errors import ParamsError, RunError
 from harness.learning import training
 from harness.learning.cell import Cell
 from harness.learning.data import Packed
+from harness.learning.encoders import Encoder
 from harness.learning.training import Objective
 
 ROW = "{encoder}-rrtn-ruwl"
@@ -30,6 +30,10 @@ PAPER = {  # what the textbook loop computes, and so what is measured
     "barlow_twins": "standardised",
     "twin_forward": "two_passes",
 }
+
+
+TRIED = 2.0  # seconds at least of each candidate for the bare limit
+PATIENCE = 60.0  # seconds for one step of it; a candidate that takes longer is not the fastest
 
 
 class Setting(NamedTuple):
@@ -77,17 +81,27 @@ class Ours:
     def __init__(self, cell: Cell, steps: int) -> None:
         self.fabric, self.cell = training.fabric_for(cell.train), cell
         self.data = Packed(cell.features, "train", self.fabric.device)
-        objective = objective_of(cell, self.data)
-        optimizer = training._optimizer(objective, cell)
-        self.model, self.optimizer = self.fabric.setup(objective, optimizer)
+        _, self.model, self.optimizer = training.set_up(self.fabric, cell, self.data)
         self.learned = np.arange(steps * cell.train.batch)
         self.epochs = 0
 
     def epoch(self) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)  # as in a cell
         arguments = (self.data, self.learned, self.model, self.optimizer)
-        training._epoch(self.fabric, self.cell, self.epochs, *arguments)
+        training.train_epoch(self.fabric, self.cell, self.epochs, *arguments)
         self.epochs += 1
+
+
+class _Nothing(Encoder):
+    """An encoder that costs nothing: a representation [batch, size] of its own for any log-mel."""
+
+    def __init__(self, batch: int, size: int) -> None:
+        super().__init__(0, 1.0, (0.0, 0.0))
+        self.size = size
+        self.representation = torch.nn.Parameter(torch.randn(batch, size))
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        return self.representation
 
 
 class Bare:
@@ -146,45 +160,52 @@ def fast_bf16(device: torch.device) -> bool:
 def fastest_bare(setting: Setting, device: torch.device) -> tuple[float, dict[str, Any], list[str]]:
     """Seconds of one bare step at the fastest precision and layout, which, and what died.
 
-    Each candidate is tried in a process of its own: with torch 2.14 a narrow ResNet-18 in
-    channels-last corrupts the heap on a CPU without AVX-512, and takes its process with it.
+    With torch 2.14 a narrow ResNet-18 in channels-last corrupts the heap on a CPU without AVX-512,
+    and then aborts or never returns.
     """
     found, died = [], []
     bf16 = [False, True] if fast_bf16(device) else [False]
     for choice in product(bf16, ("contiguous", "channels-last")):
         best = dict(zip(("bf16", "layout"), choice, strict=True))
         try:
-            seconds = alone("harness.bench.steps:bare_seconds", list(setting), best)["result"]
-        except subprocess.CalledProcessError:
+            with Apart(bare, setting, 1, best, patience=PATIENCE) as one:
+                one()  # warm-up
+                seconds = [one()]
+                while sum(seconds) < TRIED and len(seconds) < 10:
+                    seconds.append(one())
+        except RunError:
             died.append(f"{'bf16' if choice[0] else 'float32'}, {choice[1]}")
             continue
-        found.append((seconds, best))
+        found.append((min(seconds), best))
     return (*min(found, key=lambda pair: pair[0]), died)
 
 
-def bare_seconds(setting: list[Any], best: dict[str, Any]) -> float:
-    """In a process of its own: the shortest of a few bare steps, more if they are short."""
-    cell = cell_of(Setting(*setting))
-    fabric = training.fabric_for(cell.train)
-    data = Packed(cell.features, "train", fabric.device)
-    one = on_device(Bare(cell, data, 1, **best).epoch, fabric.device)
-    one()  # warm-up
-    seconds = [one()]
-    while sum(seconds) < 2 and len(seconds) < 10:
-        seconds.append(one())
-    return min(seconds)
+def ours(setting: Setting, steps: int) -> Round:
+    """A round of `steps` steps of the harness's own training."""
+    one = Ours(cell_of(setting), steps)
+    return on_device(one.epoch, one.fabric.device)
 
 
-def one_step(variant: str, setting: list[Any], best: dict[str, Any]) -> int | None:
-    """In a process of its own: build a variant and do two steps; → bytes on the GPU, if any."""
-    cell = cell_of(Setting(*setting))
-    fabric = training.fabric_for(cell.train)
-    data = Packed(cell.features, "train", fabric.device)
-    if variant == "ours":
-        work: Any = Ours(cell, 2)
-    elif variant == "bare":
-        work = Bare(cell, data, 2, **best)
-    else:
-        work = Textbook(cell, objective_of(cell, data), 2, 0, fabric.device)
-    work.epoch()
-    return torch.cuda.max_memory_allocated() if fabric.device.type == "cuda" else None
+def rest(setting: Setting, steps: int) -> Round:
+    """The same without the encoder: data, crops, masks, head, projector, losses, their backward."""
+    one = Ours(cell_of(setting), steps)
+    twins = one.model.module.twins
+    twins.encoder = _Nothing(setting.batch, twins.encoder.size).to(one.fabric.device)
+    return on_device(one.epoch, one.fabric.device)
+
+
+def bare(setting: Setting, steps: int, best: dict[str, Any]) -> Round:
+    """A round of `steps` bare steps, with the harness's settings of the process."""
+    cell = cell_of(setting)
+    device = training.fabric_for(cell.train).device
+    data = Packed(cell.features, "train", device)
+    return on_device(Bare(cell, data, steps, **best).epoch, device)
+
+
+def textbook(setting: Setting, steps: int, workers: int) -> Round:
+    """A round of `steps` steps of the textbook loop, in a process as PyTorch leaves it."""
+    cell = cell_of(setting)
+    torch.set_num_threads(setting.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    objective = objective_of(cell, Packed(cell.features, "train", torch.device("cpu")))
+    return on_device(Textbook(cell, objective, steps, workers, device).epoch, device)

@@ -1,18 +1,17 @@
 """Clips per second and peak memory of a training step, encoder by encoder, width by width."""
 
 import tempfile
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from harness.bench import memory
+from harness.bench.apart import Apart
 from harness.bench.autrainer import MODELS, Autrainer
 from harness.bench.clips import write_clips
-from harness.bench.steps import Bare, Ours, Setting, cell_of, fastest_bare, objective_of, on_device
-from harness.bench.textbook import Textbook
+from harness.bench.goals import REST
+from harness.bench.steps import Setting, bare, fastest_bare, ours, rest, textbook
 from harness.bench.timing import Round, interleaved, rates, ratios
 from harness.config.features import Features
 from harness.config.strict import block
@@ -28,44 +27,43 @@ def train(
     encoders: list[str], widths: list[float], threads: int, budget: float, autrainer: str | None
 ) -> dict[str, Any]:
     """One entry a cell; `budget`: seconds of its turns; `autrainer`: a Python that has it."""
-    own = block(Train, "train")
-    gpu = torch.cuda.is_available()
-    batches = [own.batch, 128] if gpu else [own.batch]
+    own, bands = block(Train, "train"), block(Features, "features").bands
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    batches = [own.batch, 128] if device.type == "cuda" else [own.batch]
     cells = []
     with tempfile.TemporaryDirectory() as folder:
         clips = max(batches) * STEPS
-        write_clips(Path(folder), clips, own.frames, block(Features, "features").bands)
+        write_clips(Path(folder), clips, own.frames, bands)
         for width in sorted({*(widths or [1.0, own.width])}, reverse=True):
             for encoder in encoders or ENCODERS:
                 for batch in batches:
                     setting = Setting(encoder, width, batch, own.frames, threads, folder)
-                    cells.append(_cell(setting, budget, autrainer))
+                    cells.append(_cell(setting, bands, device, budget, autrainer))
                     print(_line(cells[-1]), flush=True)
     missing = {} if autrainer else {"autrainer": "not installed"}
-    return {"device": "cuda" if gpu else "cpu", "cells": cells, "missing": missing}
+    return {"device": device.type, "cells": cells, "missing": missing}
 
 
-def _cell(setting: Setting, budget: float, autrainer: str | None) -> dict[str, Any]:
-    cell = cell_of(setting)
-    with ExitStack() as stack:
-        ours = Ours(cell, 1)
-        data, device = ours.data, ours.fabric.device
-        seconds, best, died = fastest_bare(setting, device)
-        steps = max(1, min(STEPS, round(ROUND / seconds)))
-        variants = dict(_variants(setting, steps, best))
-        peer = autrainer and setting.width == 1 and setting.encoder in MODELS
-        if peer:
-            shape = (setting.batch, setting.frames, data.levels.shape[1])
-            other = Autrainer(
-                str(autrainer), MODELS[setting.encoder], steps, setting.threads, *shape
-            )
-            variants["autrainer"] = stack.enter_context(other).epoch
-        amount = dict.fromkeys(variants, float(steps * setting.batch))
-        taken = interleaved(variants, budget)
-    peaks = {
-        name: memory.peak("harness.bench.steps:one_step", name, list(setting), best)
-        for name in ("ours", "bare", "textbook")
+def _cell(
+    setting: Setting, bands: int, device: torch.device, budget: float, autrainer: str | None
+) -> dict[str, Any]:
+    seconds, best, died = fastest_bare(setting, device)
+    steps = max(1, min(STEPS, round(ROUND / seconds)))
+    rounds = {
+        "ours": Apart(ours, setting, steps),
+        REST: Apart(rest, setting, steps),
+        "bare": Apart(bare, setting, steps, best),
+        **{f"textbook, {n} workers": Apart(textbook, setting, steps, n) for n in (0, 2)},
     }
+    with ExitStack() as stack:
+        variants: dict[str, Round] = {n: stack.enter_context(one) for n, one in rounds.items()}
+        if autrainer and setting.width == 1 and setting.encoder in MODELS:
+            sizes = (steps, setting.threads, setting.batch, setting.frames, bands)
+            other = Autrainer(autrainer, MODELS[setting.encoder], *sizes)
+            variants["autrainer"] = stack.enter_context(other).epoch
+        taken = interleaved(variants, budget)
+        peaks = {name: one.peak() for name, one in rounds.items()}
+    amount = dict.fromkeys(variants, float(steps * setting.batch))
     return {
         **{k: v for k, v in setting._asdict().items() if k != "folder"},
         "device": str(device),
@@ -77,17 +75,6 @@ def _cell(setting: Setting, budget: float, autrainer: str | None) -> dict[str, A
         "views_a_clip": {name: 1 if name == "autrainer" else VIEWS for name in variants},
         "peak_mib": peaks,
     }
-
-
-def _variants(setting: Setting, steps: int, best: dict[str, Any]) -> Iterator[tuple[str, Round]]:
-    cell = cell_of(setting)
-    ours = Ours(cell, steps)
-    data, device = ours.data, ours.fabric.device
-    yield "ours", on_device(ours.epoch, device)
-    yield "bare", on_device(Bare(cell, data, steps, **best).epoch, device)
-    for workers in (0, 2):
-        textbook = Textbook(cell, objective_of(cell, data), steps, workers, device)
-        yield f"textbook, {workers} workers", on_device(textbook.epoch, device)
 
 
 def _line(cell: dict[str, Any]) -> str:

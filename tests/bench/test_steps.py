@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.bench import textbook
+from harness.bench import steps, textbook
 from harness.bench.clips import TARGETS, write_clips
 from harness.bench.steps import PAPER, Bare, Ours, Setting, cell_of, objective_of
 from harness.config.readings import read_readings
@@ -108,6 +108,18 @@ def test_ours_is_an_epoch_of_training_that_changes_every_parameter(folder):
     assert all(
         not torch.equal(old, new) for old, new in zip(before, ours.model.parameters(), strict=True)
     )
+
+
+def test_the_rest_of_a_step_is_ours_with_an_encoder_that_ignores_the_sound(folder, monkeypatch):
+    built = []
+    monkeypatch.setattr(steps, "on_device", lambda work, _: built.append(work.__self__) or work)
+    steps.rest(setting(folder), 2)()
+    encoder = built[0].model.module.twins.encoder
+    x = torch.randn(BATCH, 1, FRAMES, BANDS)
+    assert torch.equal(encoder(x), encoder(2 * x))
+    assert encoder(x).shape == (BATCH, encoder.size)
+    assert encoder.representation.grad.abs().sum() > 0  # the losses were computed, and backward
+    assert built[0].epochs == 1
 
 
 @pytest.mark.parametrize("layout", ["contiguous", "channels-last"])

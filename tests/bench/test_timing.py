@@ -1,11 +1,13 @@
-"""harness.bench.timing and memory: turns, medians and ratios of given seconds."""
+"""harness.bench.timing and apart: turns, medians and ratios of given seconds."""
 
 import itertools
-import subprocess
+import os
+import threading
 
 import pytest
 
-from harness.bench import memory, timing
+from harness.bench import apart, timing
+from harness.errors import RunError
 
 
 def test_variants_take_turns_after_a_warm_up_of_each():
@@ -46,23 +48,55 @@ def test_a_round_is_timed_from_outside():
     assert done == [1]
 
 
-@pytest.mark.skipif(not memory.STATUS.is_file(), reason="only Linux tells a process's peak memory")
+@pytest.mark.skipif(not apart.STATUS.is_file(), reason="only Linux tells a process's peak memory")
 def test_peak_memory_is_that_of_the_work_and_not_of_the_process_that_asks():
     ballast = bytearray(200 * 2**20)
     ballast[::4096] = b"1" * len(ballast[::4096])
-    small = memory.peak("tests.bench.test_timing:hold", 1)["resident"]
-    large = memory.peak("tests.bench.test_timing:hold", 120)["resident"]
-    assert small < 20
-    assert 110 < large < 140
+    peaks = []
+    for mebibytes in (1, 120):
+        with apart.Apart(holding, mebibytes) as one:
+            assert one() == mebibytes
+            peaks.append(one.peak()["resident"])
+    assert peaks[0] < 20
+    assert 110 < peaks[1] < 140
     assert len(ballast) > 0
 
 
 def test_a_process_that_dies_takes_nobody_with_it():
-    with pytest.raises(subprocess.CalledProcessError):
-        memory.alone("os:abort")
-    assert memory.alone("operator:add", 1, 2)["result"] == 3
+    with pytest.raises(RunError, match="process of dying died"), apart.Apart(dying) as one:
+        one()
+    with (
+        pytest.raises(RunError, match="hanging gave no answer"),
+        apart.Apart(hanging, patience=0.5) as one,
+    ):
+        one()
+    with apart.Apart(holding, 3) as one:
+        assert [one(), one()] == [3, 3]
 
 
-def hold(mebibytes):
-    block = bytearray(mebibytes * 2**20)
-    block[::4096] = b"1" * len(block[::4096])
+def test_what_a_process_of_its_own_sets_is_not_set_here():
+    with apart.Apart(setting, "RRTN_APART") as one:
+        assert one() == 1
+    assert "RRTN_APART" not in os.environ
+
+
+def holding(mebibytes):
+    def one_round():
+        block = bytearray(mebibytes * 2**20)
+        block[::4096] = b"1" * len(block[::4096])
+        return mebibytes
+
+    return one_round
+
+
+def dying():
+    return os.abort
+
+
+def hanging():
+    return threading.Event().wait
+
+
+def setting(name):
+    os.environ[name] = "1"
+    return lambda: float(os.environ[name])

@@ -4,6 +4,7 @@ Toy data of autrainer's own, which costs it no reading of files, and its MSE on 
 """
 
 import sys
+from typing import Any
 
 
 def main() -> None:
@@ -14,14 +15,28 @@ def main() -> None:
     from omegaconf import OmegaConf
 
     torch.set_num_threads(threads)
-    dev, test = batch, batch
-    size = steps * batch + dev + test
+    device = "cuda:0" if torch.cuda.is_available() else "cpu"
+    config = configuration(model, device, steps, batch, (frames, bands))
+    trainer = ModularTaskTrainer(OmegaConf.create(config), "run")
+    trainer._thread_manager.join()
+    trainer.train_step_fn = trainer._train_step
+    for number, _ in enumerate(sys.stdin, start=1):
+        trainer._cfg.iterations = trainer.initial_iteration = number
+        trainer.train_epochs()
+        print("seconds", trainer.train_timer.time_log[-1], flush=True)
+
+
+def configuration(
+    model: str, device: str, steps: int, batch: int, shape: tuple[int, int]
+) -> dict[str, Any]:
+    """What autrainer's hydra would compose: `steps` batches an epoch, `shape`: frames, bands."""
+    size = (steps + 2) * batch  # one batch of dev, one of test
     none = {"id": "None", "_target_": "None"}
     metric = "autrainer.metrics.CCC"
-    config = {
+    return {
         "seed": 1,
         "reproducible": True,
-        "device": "cuda:0" if torch.cuda.is_available() else "cpu",
+        "device": device,
         "training_type": "epoch",
         "iterations": 1,
         "eval_frequency": 1,
@@ -40,9 +55,9 @@ def main() -> None:
             "task": "mt-regression",
             "size": size,
             "num_targets": 10,
-            "feature_shape": [1, frames, bands],
-            "dev_split": (dev + 0.5) / size,
-            "test_split": (test + 0.5) / size,
+            "feature_shape": [1, *shape],
+            "dev_split": (batch + 0.5) / size,
+            "test_split": (batch + 0.5) / size,
             "criterion": "autrainer.criterions.MSELoss",
             "metrics": [metric],
             "tracking_metric": metric,
@@ -74,13 +89,6 @@ def main() -> None:
             "rcParams": {},
         },
     }
-    trainer = ModularTaskTrainer(OmegaConf.create(config), "run")
-    trainer._thread_manager.join()
-    trainer.train_step_fn = trainer._train_step
-    for number, _ in enumerate(sys.stdin, start=1):
-        trainer._cfg.iterations = trainer.initial_iteration = number
-        trainer.train_epochs()
-        print("seconds", trainer.train_timer.time_log[-1], flush=True)
 
 
 if __name__ == "__main__":
