@@ -40,9 +40,14 @@ def main() -> None:
         selection: np.array([[cells[r, s].moments[selection] for s in seeds] for r in names])
         for selection in shared_selections(cells)
     }
-    speakers = np.unique(labels.speakers)
     facts = {fact: [shared_fact(fact, r, seeds, cells) for r in names] for fact in FACTS}
-    index = {"rows": names, "seeds": seeds, "speakers": speakers, "targets": targets}
+    index = {
+        "rows": names,
+        "seeds": seeds,
+        "speakers": np.unique(labels.speakers),
+        "targets": targets,
+        "arithmetic": [[cells[r, s].arithmetic for s in seeds] for r in names],
+    }
     np.savez_compressed(folder / "moments.npz", **arrays, **index, **facts)  # type: ignore[arg-type]
 
 

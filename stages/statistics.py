@@ -44,6 +44,7 @@ def main() -> None:
     numbers = {}
     for place, (name, score) in enumerate(zip(names, scores(evidence), strict=True)):
         facts = {fact: collected[fact][place].item() for fact in FACTS}
+        facts["arithmetic"] = sorted(set(collected["arithmetic"][place].tolist()))
         named = {
             kind: found and {"baseline": names[found.pop("baseline")], **found}
             for kind, found in compared[place].items()

@@ -92,6 +92,7 @@ def write_cell(row, seed, clips, labels, last, best, profile="toy"):
         "params_trained": 310_000,
         "epochs": 3,
         "width": 0.5,
+        "arithmetic": f"32-true on processor {seed}",
         "last": {"epoch": 3, "ccc": last},
         "best": {"epoch": 2, "ccc": best},
     }

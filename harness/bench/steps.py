@@ -149,22 +149,14 @@ def on_device(work: Any, device: torch.device) -> Round:
     return timed(whole)
 
 
-def fast_bf16(device: torch.device) -> bool:
-    """Whether bf16 is worth a try: emulated, a step can take ten times as long."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    known = torch.cpu.get_capabilities()
-    return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
-
-
-def fastest_bare(setting: Setting, device: torch.device) -> tuple[float, dict[str, Any], list[str]]:
+def fastest_bare(setting: Setting) -> tuple[float, dict[str, Any], list[str]]:
     """Seconds of one bare step at the fastest precision and layout, which, and what died.
 
     With torch 2.14 a narrow ResNet-18 in channels-last corrupts the heap on a CPU without AVX-512,
     and then aborts or never returns.
     """
     found, died = [], []
-    bf16 = [False, True] if fast_bf16(device) else [False]
+    bf16 = [False, True] if training.fast_bf16() else [False]
     for choice in product(bf16, ("contiguous", "channels-last")):
         best = dict(zip(("bf16", "layout"), choice, strict=True))
         try:

@@ -47,7 +47,7 @@ def train(
 def _cell(
     setting: Setting, bands: int, device: torch.device, budget: float, autrainer: str | None
 ) -> dict[str, Any]:
-    seconds, best, died = fastest_bare(setting, device)
+    seconds, best, died = fastest_bare(setting)
     steps = max(1, min(STEPS, round(ROUND / seconds)))
     rounds = {
         "ours": Apart(ours, setting, steps),

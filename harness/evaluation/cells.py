@@ -13,7 +13,8 @@ from harness.evaluation.ccc import Array, ccc, moments
 
 SELECTIONS = ("last", "best")  # in every cell; "held_out" where that reading was trained
 AGREEMENT = 1e-4  # Ĉ from the written predictions against the one that training recorded
-FACTS = ("params", "params_trained", "width", "epochs")
+FACTS = ("params", "params_trained", "width", "epochs")  # the same for all seeds of a row
+ARITHMETIC = "arithmetic"  # precision and processor, which may differ
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,12 @@ class Labels:
 
 @dataclass(frozen=True)
 class Cell:
-    """One row and seed: its facts, history, and by selection CCC [targets] and moments
+    """One row and seed: facts, arithmetic, history, and by selection CCC [targets] and moments
     [speakers, targets, 6].
     """
 
     facts: dict[str, float]
+    arithmetic: str
     history: pd.DataFrame
     ccc: dict[str, Array]
     moments: dict[str, Array]
@@ -123,7 +125,8 @@ def _cell(folder: Path, row: str, seed: int, labels: Labels) -> Cell:
         if not abs(here - there) <= AGREEMENT:
             raise RunError(f"{path} gives Ĉ {here:.5f}, metrics.json has {there:.5f}")
     facts = {fact: metrics[fact] for fact in FACTS}
-    return Cell(facts, _read(folder / "history.csv", ["epoch"]), scores, sums)
+    history = _read(folder / "history.csv", ["epoch"])
+    return Cell(facts, metrics[ARITHMETIC], history, scores, sums)
 
 
 def _metrics(path: Path, row: str, seed: int) -> dict[str, Any]:
@@ -131,7 +134,7 @@ def _metrics(path: Path, row: str, seed: int) -> dict[str, Any]:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise RunError(f"{path} is not JSON ({error.msg}, line {error.lineno})") from None
-    for key in ("row", "seed", *FACTS, *SELECTIONS):
+    for key in ("row", "seed", *FACTS, ARITHMETIC, *SELECTIONS):
         if key not in metrics:
             raise RunError(f"incomplete, {path} has no '{key}'")
     for selection in SELECTIONS:

@@ -47,6 +47,7 @@ def build(
         "settings": {
             key: [_setting(training, key), value] for key, value in paper.settings.items()
         },
+        "arithmetic": sorted({each for found in numbers for each in found["arithmetic"]}),
         "resamples": settings.resamples,
         "level": settings.level,
         "covers": compared[0]["covers"] if compared else None,
@@ -57,7 +58,8 @@ def build(
 
 def _numbers(statistics: dict[str, dict[str, Any]], row: Row) -> dict[str, Any]:
     numbers = statistics.get(row.name)
-    missing = [key for key in (*MEASURED, "comparisons") if key not in (numbers or {})]
+    wanted = (*MEASURED, "arithmetic", "comparisons")
+    missing = [key for key in wanted if key not in (numbers or {})]
     if numbers is None or missing:
         what = f"row '{row.name}'" if numbers is None else f"'{missing[0]}' of row '{row.name}'"
         raise RunError(f"statistics.json has no {what}; run `dvc repro statistics`")
@@ -168,9 +170,8 @@ def _epoch(table: dict[str, Any]) -> str:
 
 
 def _differences(table: dict[str, Any]) -> list[str]:
-    """Which settings of training are not those that the paper prints."""
+    """In what arithmetic was trained, and which settings are not those that the paper prints."""
     differs = {key: pair for key, pair in table["settings"].items() if pair[0] != pair[1]}
-    if not differs:
-        return []
     each = [f"{key} {ours:g} (paper: {theirs:g})" for key, (ours, theirs) in differs.items()]
-    return [f"Trained with {', '.join(each)}."]
+    settings = f", with {', '.join(each)}" if each else ""
+    return [f"Trained in {' and in '.join(table['arithmetic'])}{settings}."]

@@ -57,7 +57,8 @@ class Packed:
         place = torch.arange(frames, device=clips.device)
         inside = place < length[:, None]
         rows = (first[:, None] + place).where(inside, 0)
-        return self.levels[rows].float().where(inside[..., None], padding).unsqueeze(1)
+        levels = self.levels.index_select(0, rows.flatten()).view(*rows.shape, -1).float()
+        return levels.where(inside[..., None], padding).unsqueeze(1)
 
 
 def held_out_clips(data: Packed, wanted: bool) -> np.ndarray:

@@ -7,19 +7,21 @@ from torch.nn import functional as F
 
 
 def ccc_loss(predictions: Tensor, labels: Tensor, reading: str = "per_target") -> Tensor:
-    """1 - mean over targets of the batch's CCC (Eq. 1, with Ĉ of §2.2); both [batch, targets].
+    """1 - mean over targets of the batch's CCC (Eq. 1, with Ĉ of §2.2).
 
-    `reading` "pooled": one CCC over all batch × targets entries, as released. A batch in which a
-    target and its prediction are both constant gives CCC 0, not NaN.
+    Predictions [..., batch, targets] and labels [batch, targets] give losses [...]. `reading`
+    "pooled": one CCC over all batch × targets entries, as released. A batch in which a target and
+    its prediction are both constant gives CCC 0, not NaN.
     """
     x, y = predictions.float(), labels.float()
     if reading == "pooled":
-        x, y = x.reshape(-1, 1), y.reshape(-1, 1)
-    dx, dy = x - x.mean(dim=0), y - y.mean(dim=0)
-    covariance = (dx * dy).mean(dim=0)
-    spread = dx.square().mean(dim=0) + dy.square().mean(dim=0)
-    distance = (x.mean(dim=0) - y.mean(dim=0)).square()
-    return 1 - (2 * covariance / (spread + distance + 1e-10)).mean()
+        x, y = x.flatten(-2).unsqueeze(-1), y.reshape(-1, 1)
+    x_mean, y_mean = x.mean(dim=-2, keepdim=True), y.mean(dim=0)
+    dx, dy = x - x_mean, y - y_mean
+    covariance = (dx * dy).mean(dim=-2)
+    spread = dx.square().mean(dim=-2) + dy.square().mean(dim=0)
+    distance = (x_mean.squeeze(-2) - y_mean).square()
+    return 1 - (2 * covariance / (spread + distance + 1e-10)).mean(dim=-1)
 
 
 def standardised(z: Tensor) -> Tensor:

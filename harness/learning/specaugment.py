@@ -22,22 +22,20 @@ def masked(
     """
     if axes == "described":
         kept = _kept(x, 2, params.frames, params.frame_stripes, generator).unsqueeze(2)
-        kept = kept & _kept(x, 3, params.bands, params.band_stripes, generator).unsqueeze(1)
+        kept = kept * _kept(x, 3, params.bands, params.band_stripes, generator).unsqueeze(1)
     else:
         axis = {"time": 2, "mel": 3}[axes]
         kept = _kept(x, axis, params.frames, params.frame_stripes, generator)
         kept = kept.unsqueeze(2 if axes == "time" else 1)
-    return torch.where(kept.unsqueeze(1), x, _fill(x, fill))
-
-
-def _fill(x: Tensor, fill: str) -> Tensor:
-    if fill == "mean":
-        return x.mean(dim=(2, 3), keepdim=True)
-    return x.new_tensor(0.0 if fill == "zero" else SILENCE)
+    kept = kept.unsqueeze(1)
+    if fill == "zero":
+        return x * kept  # several times as fast as torch.where
+    level = x.mean(dim=(2, 3), keepdim=True) if fill == "mean" else SILENCE
+    return x * kept + level * (1 - kept)
 
 
 def _kept(x: Tensor, axis: int, widest: int, stripes: int, generator: torch.Generator) -> Tensor:
-    """[batch, length of axis]: False inside a stripe.
+    """[batch, length of axis], as `x` is: 0 inside a stripe, 1 elsewhere.
 
     A stripe is {0 … widest - 1} long and starts in {0 … length - stripe - 1}, both uniform.
     """
@@ -46,4 +44,4 @@ def _kept(x: Tensor, axis: int, widest: int, stripes: int, generator: torch.Gene
     stripe = (draws[0] * min(widest, length)).long()
     first = (draws[1] * (length - stripe)).long()
     place = torch.arange(length, device=x.device)
-    return ~((place >= first) & (place < first + stripe)).any(dim=1)
+    return 1 - ((place >= first) & (place < first + stripe)).any(dim=1).to(x.dtype)

@@ -1,6 +1,7 @@
 """One cell of the table: a row trained with one seed, from packed features to dev predictions."""
 
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ from harness.learning import weighting
 from harness.learning.cell import Cell
 from harness.learning.data import Packed, batches, held_out_clips
 from harness.learning.progress import Line
-from harness.learning.record import environment
+from harness.learning.record import environment, processor
 from harness.learning.state import State, resume, save
 from harness.learning.twins import LOSSES, Twins, parameters
 from harness.stage import replacing
@@ -56,23 +57,28 @@ def check(row: Row, train: Train, readings: Readings, where: str) -> None:
         raise ParamsError(f"{PARAMS}: {where}: {error}") from None
 
 
+def fast_bf16() -> bool:
+    """Whether the GPU, or without one the CPU, multiplies in bf16; emulated, it takes longer."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    cpu = torch.cpu.get_capabilities()
+    return bool(cpu.get("amx_bf16") or cpu.get("avx512_bf16"))
+
+
 def precision_for(train: Train) -> str:
     """`train.precision`; "auto": bf16 where the hardware multiplies in it, else float32."""
     if train.precision != "auto":
         return train.precision
-    if torch.cuda.is_available():
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = torch.cpu.get_capabilities().get("amx_bf16", False)
-    return "bf16-mixed" if fast else "32-true"
+    return "bf16-mixed" if fast_bf16() else "32-true"
 
 
 def layout_for(train: Train, device: torch.device) -> torch.memory_format:
-    """Channels-last on a GPU and for wide networks; with few channels a CPU is faster without."""
-    narrow = 0.25 if precision_for(train) == "bf16-mixed" else 0.125  # by harness bench train
-    if device.type == "cpu" and train.width <= narrow:
-        return torch.contiguous_format
-    return torch.channels_last
+    """Channels-last, but for networks too narrow for it on some CPUs (by `harness bench train`)."""
+    cpu = torch.cpu.get_capabilities()
+    if device.type != "cpu" or (cpu.get("avx512_bf16") and not cpu.get("amx_bf16")):
+        return torch.channels_last
+    narrow = 0.25 if precision_for(train) == "bf16-mixed" else 0.125
+    return torch.contiguous_format if train.width <= narrow else torch.channels_last
 
 
 def fabric_for(train: Train) -> Fabric:
@@ -83,6 +89,7 @@ def fabric_for(train: Train) -> Fabric:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be repeatable
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells bf16 in every cell
     return Fabric(accelerator="auto", devices=1, precision=precision_for(train))  # type: ignore[arg-type]
 
 
@@ -273,6 +280,7 @@ def _metrics(cell: Cell, state: State, dev: Packed) -> dict[str, Any]:
         "params_trained": parameters(cell.row, cell.train, cell.readings, bands, targets),
         "width": cell.train.width,
         "epochs": cell.readings.epochs,
+        "arithmetic": f"{precision_for(cell.train)} on {processor()}",
         **{
             selection: {"epoch": found.epoch, "ccc": found.dev_ccc}
             for selection, found in state.chosen.items()

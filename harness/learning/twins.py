@@ -38,14 +38,14 @@ class Twins(nn.Module):
             }.get(readings.barlow_twins) or nn.BatchNorm1d(train.embedding)
 
     def forward(self, x: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        loss = self.readings.ccc_loss
+        reading = self.readings.ccc_loss
         if self.projector is None:
-            return ccc_loss(self.predict(x), labels, loss).unsqueeze(0)
-        pair = self._representations(x, generator)
-        first, second = (ccc_loss(self.head(z), labels, loss) for z in pair)
-        a, b = (self.projector(z) for z in pair)
+            return ccc_loss(self.predict(x), labels, reading).unsqueeze(0)
+        pair = torch.stack(self._representations(x, generator))  # both views in one product
+        losses = ccc_loss(self.head(pair), labels, reading)
+        a, b = self.projector(pair)
         twins = barlow_twins(a, b, self.redundancy, self.normalise)
-        return torch.stack([first, second, twins])
+        return torch.cat([losses, twins.unsqueeze(0)])
 
     def _representations(self, x: Tensor, generator: torch.Generator) -> list[Tensor]:
         """Of the two views [batch, size] each; masks and passes as the readings have them."""

@@ -22,7 +22,7 @@ def table(
     compared = dict.fromkeys(COMPARED, 0.5) | {"covers": "seeds and speakers", "family": 15}
     if len(seeds) < 3:
         compared["covers"] = "speakers"
-    numbers = dict.fromkeys(MEASURED, 0.5) | (facts or {})
+    numbers = dict.fromkeys(MEASURED, 0.5) | {"arithmetic": ["32-true on a"]} | (facts or {})
     numbers["comparisons"] = {"local": compared, "global": compared, "ruwl": None}
     statistics = {row.name: numbers | {"ccc": 0.5 + 0.1 * i} for i, row in enumerate(rows)}
     settings = Statistics(resamples=10_000, level=0.95, seed=0)
@@ -86,7 +86,7 @@ def test_caption_says_what_the_numbers_are():
         "0.812",
     ):
         assert part in text
-    assert "Trained with" not in text
+    assert "Trained in 32-true on a." in text
 
 
 def test_caption_warns_that_the_best_epoch_is_chosen_on_the_reported_split():
@@ -102,7 +102,8 @@ def test_caption_with_one_seed_has_no_standard_deviation():
 
 
 def test_caption_of_a_single_row_has_no_p():
-    statistics = {"resnet18": dict.fromkeys(MEASURED, 0.5) | {"comparisons": {"local": None}}}
+    facts = {"arithmetic": ["32-true on a"], "comparisons": {"local": None}}
+    statistics = {"resnet18": dict.fromkeys(MEASURED, 0.5) | facts}
     settings = Statistics(resamples=10, level=0.95, seed=0)
     about = {"name": "hume-vb", "targets": ["awe"]}
     training = paper_training()
@@ -114,16 +115,21 @@ def test_caption_of_a_single_row_has_no_p():
 @pytest.mark.parametrize(
     ("train", "sentence"),
     [
-        ({"width": 0.25}, "Trained with width 0.25 (paper: 1)."),
-        ({"epochs": 8, "batch": 16}, "Trained with epochs 8 (paper: 60), batch 16 (paper: 128)."),
+        ({"width": 0.25}, ", with width 0.25 (paper: 1)."),
+        ({"epochs": 8, "batch": 16}, ", with epochs 8 (paper: 60), batch 16 (paper: 128)."),
         (
             {"spec_augment": paper_training()["spec_augment"] | {"frames": 32}},
-            "Trained with spec_augment.frames 32 (paper: 64).",
+            ", with spec_augment.frames 32 (paper: 64).",
         ),
     ],
 )
 def test_caption_names_what_differs_from_the_paper(train, sentence):
     assert sentence in caption(table(train=train))
+
+
+def test_caption_names_every_arithmetic_once():
+    facts = {"arithmetic": ["bf16-mixed on b", "32-true on a"]}
+    assert "Trained in 32-true on a and in bf16-mixed on b." in caption(table(facts=facts))
 
 
 def test_missing_statistics_are_named():

@@ -32,6 +32,15 @@ def test_ccc_loss_is_one_minus_the_mean_ccc_of_the_targets(clips, targets):
     assert ccc_loss(predictions, labels).item() == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("reading", ["per_target", "pooled"])
+def test_predictions_of_several_views_have_a_ccc_loss_each(reading):
+    labels = torch.rand(16, 10, generator=torch.Generator().manual_seed(1))
+    views = labels + torch.linspace(0.1, 1, 3)[:, None, None] * normal(3, 16, 10)
+    each = [ccc_loss(view, labels, reading).item() for view in views]
+    assert len({round(value, 3) for value in each}) == 3
+    assert ccc_loss(views, labels, reading).tolist() == pytest.approx(each, abs=1e-6)
+
+
 def test_ccc_loss_is_0_for_perfect_and_2_for_reversed_predictions():
     labels = torch.rand(32, 10, generator=torch.Generator().manual_seed(2))
     assert ccc_loss(labels, labels).item() == pytest.approx(0, abs=1e-5)

@@ -33,22 +33,40 @@ def test_bf16_moves_ccc_by_less_than_seeds_do(tmp_path):
     assert abs((fast - exact).mean()) < np.ptp(exact)
 
 
+AVX2, AVX512, AMX = {"avx2"}, {"avx2", "avx512_bf16"}, {"avx2", "avx512_bf16", "amx_bf16"}
+
+
 @pytest.mark.parametrize(
-    ("device", "precision", "width", "channels_last"),
+    ("device", "features", "precision", "width", "channels_last"),
     [
-        (CPU, "32-true", 1 / 16, False),
-        (CPU, "32-true", 1 / 4, True),
-        (CPU, "32-true", 1.0, True),
-        (CPU, "bf16-mixed", 1 / 4, False),
-        (CPU, "bf16-mixed", 1.0, True),
-        (GPU, "bf16-mixed", 1 / 16, True),
-        (GPU, "32-true", 1 / 16, True),
+        (CPU, AVX2, "32-true", 1 / 16, False),
+        (CPU, AVX2, "32-true", 1 / 4, True),
+        (CPU, AVX2, "32-true", 1.0, True),
+        (CPU, AVX512, "32-true", 1 / 16, True),
+        (CPU, AVX512, "bf16-mixed", 1 / 16, True),
+        (CPU, AMX, "bf16-mixed", 1 / 4, False),
+        (CPU, AMX, "bf16-mixed", 1.0, True),
+        (GPU, AVX2, "bf16-mixed", 1 / 16, True),
+        (GPU, AVX2, "32-true", 1 / 16, True),
     ],
 )
-def test_the_layout_is_the_one_that_measured_faster(device, precision, width, channels_last):
+def test_the_layout_is_the_one_that_measured_faster(
+    monkeypatch, device, features, precision, width, channels_last
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(features, True))
     train = TRAIN.model_copy(update={"precision": precision, "width": width})
     expected = torch.channels_last if channels_last else torch.contiguous_format
     assert training.layout_for(train, device) == expected
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks about the CPU")
+@pytest.mark.parametrize(
+    ("features", "expected"), [(AVX2, "32-true"), (AVX512, "bf16-mixed"), (AMX, "bf16-mixed")]
+)
+def test_auto_is_bf16_where_the_cpu_multiplies_in_it(monkeypatch, features, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(features, True))
+    assert training.precision_for(TRAIN.model_copy(update={"precision": "auto"})) == expected
+    assert training.precision_for(TRAIN.model_copy(update={"precision": "32-true"})) == "32-true"
 
 
 def test_a_wide_network_computes_in_channels_last_from_its_first_block_on(tmp_path):

@@ -70,6 +70,7 @@ def test_moments_hold_both_selections_and_name_their_axes(tree):
     assert found["targets"].tolist() == TARGETS
     assert found["speakers"].tolist() == [f"s{i:02d}" for i in range(12)]
     assert found["params"].tolist() == [1_230_000] * 2
+    assert found["arithmetic"].tolist() == [[f"32-true on processor {s}" for s in (1, 2)]] * 2
     assert (found["width"].tolist(), found["epochs"].tolist()) == ([0.5] * 2, [3] * 2)
 
 

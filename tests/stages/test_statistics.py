@@ -40,6 +40,7 @@ def test_scores_gains_and_facts_of_each_row(tree):
     assert over_all["covers"] == "seeds and speakers"
     assert (row["params"], row["params_trained"]) == (1_230_000, 310_000)
     assert (row["width"], row["epochs"]) == (0.5, 3)
+    assert row["arithmetic"] == [f"32-true on processor {seed}" for seed in (1, 2, 3)]
 
 
 def test_baselines_are_not_compared(tree):

@@ -118,7 +118,7 @@ def test_first_line_names_a_corpus_that_is_not_the_papers(tree, capsys):
 def test_settings_that_differ_from_the_paper_reach_the_caption(tree):
     write_params(PAPER, [1, 2], width=0.5, epochs=3)
     table.main()
-    assert "Trained with epochs 3 (paper: 60), width 0.5 (paper: 1)." in written("md")
+    assert ", with epochs 3 (paper: 60), width 0.5 (paper: 1)." in written("md")
 
 
 def test_missing_inputs_are_named(tree):

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,9 @@ def test_only_changed_params_and_every_score_with_verdicts(branch):
 
 def test_dvcs_own_diff_with_targets_prints_nothing_where_this_prints_all(branch):
     """The trap: after --targets, both revisions are taken for targets."""
-    command = ["dvc", "params", "diff", "--targets", "params.yaml", "HEAD~1", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    arguments = ["params", "diff", "--targets", "params.yaml", "HEAD~1", "HEAD"]
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "scale" not in done.stdout
     assert len(of(found("HEAD~1", "HEAD"), "param")) == 1
 
