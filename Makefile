@@ -20,7 +20,7 @@ setup: .venv/ready
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
 	$(BIN)/pip install --quiet --no-deps --require-hashes -r .venv/uv.lock
 	@$(BIN)/uv pip install --quiet --python .venv --no-deps --require-hashes -r requirements.lock || \
-	  { echo "uv did not reach a package index; pip, slower, reads its own settings" >&2; \
+	  { echo "uv could not install all packages; trying with pip, slower" >&2; \
 	    $(BIN)/pip install --quiet --no-deps --no-compile --require-hashes -r requirements.lock; }
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

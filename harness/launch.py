@@ -44,8 +44,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="cells at a time (default: 2)")
     parser.add_argument("--block", choices=list(STAGES), default="table")
     asked = parser.parse_args()
-    cells = wanted(asked.block)
-    side_by_side(missing(cells), asked.jobs)
+    side_by_side(missing(wanted(asked.block)), asked.jobs)
+    cells = wanted(asked.block)  # as they are asked for now
+    if others := missing(cells):
+        raise RunError(
+            f"parameters, features or code changed during the training, and {len(others)} cells "
+            f"({others[0].name} first) are others now; run it again"
+        )
     finished = [cell for cell in cells if cell.made(cell.finished)]
     for cell in finished:
         move(cell.finished, cell.taken)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness import launch
+from harness.errors import RunError
 from harness.launch import missing, wanted
 from tests.learning.test_training import PARAMS, write_tree
 
@@ -77,3 +79,20 @@ def test_a_fault_in_a_worker_is_one_line(tree):
     assert done.returncode == 1
     assert done.stderr.startswith("error: params.yaml: rows.cnn10-rrtn-ruwl: no encoder 'cnn11'")
     assert done.stderr.count("\n") == 1
+
+
+def test_cells_of_parameters_that_were_edited_meanwhile_are_not_recorded(tree, monkeypatch):
+    params, train = tree / "params.yaml", launch.side_by_side
+    before = params.read_text()
+
+    def edited_meanwhile(cells, jobs):
+        train(cells, jobs)
+        params.write_text(before.replace("learning_rate: 0.001", "learning_rate: 0.002"))
+
+    monkeypatch.setattr(launch, "side_by_side", edited_meanwhile)
+    monkeypatch.setattr(sys, "argv", ["harness.launch"])
+    with pytest.raises(RunError, match=rf"2 cells \({ROW}-1 first\) are others now; run it again"):
+        launch.main()
+    assert not (tree / "runs").exists()
+    params.write_text(before)
+    assert missing(wanted("table")) == []  # and nothing was lost

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.bench.timing import Round
 from harness.errors import RunError
@@ -22,8 +22,8 @@ class Apart:
     """The round that `make(*arguments)` gives, in a process of its own; a context manager.
 
     `make` is a function of a module, its arguments can be pickled. A call runs the round there and
-    gives its seconds. Raises RunError when the process dies, or does not answer within `patience`
-    seconds.
+    gives its seconds. Raises RunError when it fails, or the process dies or does not answer within
+    `patience` seconds.
     """
 
     def __init__(self, make: Callable[..., Round], *arguments: Any, patience: float = 3600) -> None:
@@ -52,10 +52,13 @@ class Apart:
             self.line.send(what)
             if not self.line.poll(self.patience):
                 raise RunError(f"{self.name} gave no answer in {self.patience:g} s")
-            return self.line.recv()
+            answer = self.line.recv()
         except (EOFError, OSError):
             self.process.join()
             raise RunError(f"the process of {self.name} died ({self.process.exitcode})") from None
+        if isinstance(answer, _Fault):
+            raise RunError(f"{self.name} failed: {answer.text}")
+        return answer
 
     def __exit__(self, *_: object) -> None:
         self.line.close()
@@ -64,16 +67,27 @@ class Apart:
         self.process.join()
 
 
+class _Fault(NamedTuple):
+    """Answered instead of a number."""
+
+    text: str
+
+
 def _serve(line: Connection, make: Callable[..., Round], *arguments: Any) -> None:
     """In the process of its own: answer until nobody asks any more."""
     before = _status("VmRSS")
-    one_round = make(*arguments)
+    one_round = None
     while True:
         try:
             asked = line.recv()
         except EOFError:
             return
-        line.send(one_round() if asked == "round" else _peak(before))
+        try:
+            one_round = one_round or make(*arguments)
+            answer: Any = one_round() if asked == "round" else _peak(before)
+        except Exception as error:  # told where it can be shown
+            answer = _Fault(f"{type(error).__name__}: {error}")
+        line.send(answer)
 
 
 def _peak(before: float) -> dict[str, float] | None:

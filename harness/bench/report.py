@@ -77,11 +77,12 @@ def _train(section: dict[str, Any]) -> Iterator[str]:
     yield _table(rows, ["cell", "variant", "clips/s", "range", "ours over it", "peak MiB"])
     yield (
         "A clip is two views, in autrainer one. Medians over turns; a ratio is the median of each "
-        "turn's. Peak memory is above the imports, in a process of its own."
+        "turn's. Peak memory is that of a process of its own, above what it had before its work: "
+        "with those parts of the libraries that the work is the first to touch."
     )
     for cell in section["cells"]:
-        for choice in cell["bare"].get("died", []):
-            yield f"{cell['encoder']} × {cell['width']:g}: torch itself dies or hangs in {choice}."
+        name = f"{cell['encoder']} × {cell['width']:g}"
+        yield from (f"Bare {name} does not run in {form}." for form in cell["bare"]["failed"])
     yield from _missing(section)
 
 

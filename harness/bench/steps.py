@@ -15,6 +15,7 @@ from harness.config.strict import PARAMS, block, parse, section
 from harness.config.training import Row, Train
 from harness.errors import ParamsError, RunError
 from harness.learning import training
+from harness.learning.arithmetic import fast_bf16
 from harness.learning.cell import Cell
 from harness.learning.data import Packed
 from harness.learning.encoders import Encoder
@@ -150,26 +151,28 @@ def on_device(work: Any, device: torch.device) -> Round:
 
 
 def fastest_bare(setting: Setting) -> tuple[float, dict[str, Any], list[str]]:
-    """Seconds of one bare step at the fastest precision and layout, which, and what died.
+    """Seconds of one bare step at the fastest precision and layout, which, and what failed.
 
-    With torch 2.14 a narrow ResNet-18 in channels-last corrupts the heap on a CPU without AVX-512,
-    and then aborts or never returns.
+    Raises RunError when all do. With torch 2.14 a narrow ResNet-18 in channels-last corrupts the
+    heap on a CPU without AVX-512, and then aborts or never returns.
     """
-    found, died = [], []
-    bf16 = [False, True] if training.fast_bf16() else [False]
+    found, failed = [], []
+    bf16 = [False, True] if fast_bf16() else [False]
     for choice in product(bf16, ("contiguous", "channels-last")):
         best = dict(zip(("bf16", "layout"), choice, strict=True))
         try:
             with Apart(bare, setting, 1, best, patience=PATIENCE) as one:
                 one()  # warm-up
-                seconds = [one()]
+                seconds = [one(), one(), one()]
                 while sum(seconds) < TRIED and len(seconds) < 10:
                     seconds.append(one())
-        except RunError:
-            died.append(f"{'bf16' if choice[0] else 'float32'}, {choice[1]}")
+        except RunError as error:
+            failed.append(f"{'bf16' if choice[0] else 'float32'}, {choice[1]}: {error}")
             continue
         found.append((min(seconds), best))
-    return (*min(found, key=lambda pair: pair[0]), died)
+    if not found:
+        raise RunError(f"{setting.encoder} × {setting.width:g} trains in no form; {failed[0]}")
+    return (*min(found, key=lambda pair: pair[0]), failed)
 
 
 def ours(setting: Setting, steps: int) -> Round:

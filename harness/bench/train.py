@@ -47,7 +47,7 @@ def train(
 def _cell(
     setting: Setting, bands: int, device: torch.device, budget: float, autrainer: str | None
 ) -> dict[str, Any]:
-    seconds, best, died = fastest_bare(setting)
+    seconds, best, failed = fastest_bare(setting)
     steps = max(1, min(STEPS, round(ROUND / seconds)))
     rounds = {
         "ours": Apart(ours, setting, steps),
@@ -68,7 +68,7 @@ def _cell(
         **{k: v for k, v in setting._asdict().items() if k != "folder"},
         "device": str(device),
         "steps_a_round": steps,
-        "bare": {**best, "died": died},
+        "bare": {**best, "failed": failed},
         "clips_per_second": rates(taken, amount),
         "ours_over": ratios(taken, amount, "ours"),
         "bare_over": ratios(taken, amount, "bare"),

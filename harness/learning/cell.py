@@ -37,7 +37,8 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """Digest of parameters, features, code and torch: equal keys mean equal results."""
+        """Digest of parameters, features, code and torch: equal keys mean results equal but for
+        rounding, which depends on the processor."""
         blocks = [self.row.model_dump(), self.train.model_dump(), self.readings.trained()]
         parts = [self.name, *blocks, self.seed, self.origin, version("torch")]
         digest = hashlib.sha256(json.dumps(parts, default=str).encode())

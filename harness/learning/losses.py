@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -44,8 +45,9 @@ def barlow_twins(
 
     C correlates the normalised embeddings over the batch (Zbontar et al. 2021).
     """
-    a, b = normalise(a.float()), normalise(b.float())
-    diagonal = (a * b).mean(dim=0)
-    # ‖C‖² = ⟨aaᵀ, bbᵀ⟩ / batch² spares the size × size matrix
-    total = ((a @ a.T) * (b @ b.T)).sum() / len(a) ** 2
-    return (1 - diagonal).square().sum() + redundancy * (total - diagonal.square().sum())
+    with torch.autocast(a.device.type, enabled=False):  # which would multiply in bf16
+        a, b = normalise(a.float()), normalise(b.float())
+        diagonal = (a * b).mean(dim=0)
+        # ‖C‖² = ⟨aaᵀ, bbᵀ⟩ / batch² spares the size × size matrix
+        total = ((a @ a.T) * (b @ b.T)).sum() / len(a) ** 2
+        return (1 - diagonal).square().sum() + redundancy * (total - diagonal.square().sum())

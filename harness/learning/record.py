@@ -8,12 +8,9 @@ from typing import Any
 
 import torch
 
+from harness.learning.arithmetic import cpu
+
 PACKAGES = ("torch", "torchaudio", "lightning-fabric", "numpy", "pandas", "dvc")
-
-
-def processor() -> str:
-    """The GPU that trains, or without one the CPU, by name."""
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu()
 
 
 def environment() -> dict[str, Any]:
@@ -22,7 +19,7 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": _cpu(),
+        "processor": cpu(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if gpu else None,
@@ -31,10 +28,6 @@ def environment() -> dict[str, Any]:
         "revision": _git("rev-parse", "HEAD"),
         "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
     }
-
-
-def _cpu() -> str:
-    return str(torch.cpu.get_capabilities().get("cpu_name") or platform.processor())
 
 
 def _git(*arguments: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from lightning_fabric import Fabric
 
+from harness.learning.arithmetic import arithmetic
 from harness.learning.cell import Cell
 
 
@@ -42,22 +43,28 @@ def save(fabric: Fabric, cell: Cell, model: Any, optimizer: Any, state: State) -
     """Write the cell's checkpoint; a kill while writing leaves that of the epoch before."""
     cell.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     whole = cell.checkpoint.with_suffix(".part")
-    fabric.save(
-        whole, {"model": model, "optimizer": optimizer, "key": cell.key, "state": asdict(state)}
-    )
+    kept = {"model": model, "optimizer": optimizer, "of": _identity(cell), "state": asdict(state)}
+    fabric.save(whole, kept)
     whole.replace(cell.checkpoint)
 
 
 def resume(fabric: Fabric, cell: Cell, model: Any, optimizer: Any) -> State:
-    """Load the cell's checkpoint into model and optimizer; a new State if there is none of it."""
+    """Load the cell's checkpoint into model and optimizer; a new State if there is none of it.
+
+    Nor does a cell go on in another arithmetic: it would be neither the one nor the other.
+    """
     if not cell.checkpoint.is_file():
         return State()
     try:
         saved = fabric.load(cell.checkpoint, weights_only=False)
     except Exception:  # a damaged checkpoint costs the epochs it held, not the run
         return State()
-    if saved.get("key") != cell.key:
+    if saved.get("of") != _identity(cell):
         return State()
     model.load_state_dict(saved["model"])
     optimizer.load_state_dict(saved["optimizer"])
     return State(**saved["state"])
+
+
+def _identity(cell: Cell) -> tuple[str, str]:
+    return cell.key, arithmetic(cell.train)

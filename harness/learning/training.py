@@ -20,10 +20,11 @@ from harness.config.training import Row, Train
 from harness.errors import ParamsError, RunError
 from harness.evaluation.ccc import ccc
 from harness.learning import weighting
+from harness.learning.arithmetic import accelerator, arithmetic, layout_for, precision_for
 from harness.learning.cell import Cell
 from harness.learning.data import Packed, batches, held_out_clips
 from harness.learning.progress import Line
-from harness.learning.record import environment, processor
+from harness.learning.record import environment
 from harness.learning.state import State, resume, save
 from harness.learning.twins import LOSSES, Twins, parameters
 from harness.stage import replacing
@@ -57,30 +58,6 @@ def check(row: Row, train: Train, readings: Readings, where: str) -> None:
         raise ParamsError(f"{PARAMS}: {where}: {error}") from None
 
 
-def fast_bf16() -> bool:
-    """Whether the GPU, or without one the CPU, multiplies in bf16; emulated, it takes longer."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    cpu = torch.cpu.get_capabilities()
-    return bool(cpu.get("amx_bf16") or cpu.get("avx512_bf16"))
-
-
-def precision_for(train: Train) -> str:
-    """`train.precision`; "auto": bf16 where the hardware multiplies in it, else float32."""
-    if train.precision != "auto":
-        return train.precision
-    return "bf16-mixed" if fast_bf16() else "32-true"
-
-
-def layout_for(train: Train, device: torch.device) -> torch.memory_format:
-    """Channels-last, but for networks too narrow for it on some CPUs (by `harness bench train`)."""
-    cpu = torch.cpu.get_capabilities()
-    if device.type != "cpu" or (cpu.get("avx512_bf16") and not cpu.get("amx_bf16")):
-        return torch.channels_last
-    narrow = 0.25 if precision_for(train) == "bf16-mixed" else 0.125
-    return torch.contiguous_format if train.width <= narrow else torch.channels_last
-
-
 def fabric_for(train: Train) -> Fabric:
     """The GPU if there is one; and what a process sets once: threads, memory, determinism."""
     keep_freed_memory()
@@ -90,7 +67,8 @@ def fabric_for(train: Train) -> Fabric:
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells bf16 in every cell
-    return Fabric(accelerator="auto", devices=1, precision=precision_for(train))  # type: ignore[arg-type]
+    precision: Any = precision_for(train)
+    return Fabric(accelerator=accelerator(), devices=1, precision=precision)
 
 
 def set_up(fabric: Fabric, cell: Cell, data: Packed) -> tuple[Objective, Any, Any]:
@@ -280,7 +258,7 @@ def _metrics(cell: Cell, state: State, dev: Packed) -> dict[str, Any]:
         "params_trained": parameters(cell.row, cell.train, cell.readings, bands, targets),
         "width": cell.train.width,
         "epochs": cell.readings.epochs,
-        "arithmetic": f"{precision_for(cell.train)} on {processor()}",
+        "arithmetic": arithmetic(cell.train),
         **{
             selection: {"epoch": found.epoch, "ccc": found.dev_ccc}
             for selection, found in state.chosen.items()

@@ -10,6 +10,7 @@ from harness.bench.clips import TARGETS, write_clips
 from harness.bench.steps import PAPER, Bare, Ours, Setting, cell_of, objective_of
 from harness.config.readings import read_readings
 from harness.config.training import SpecAugment
+from harness.errors import RunError
 from harness.learning.data import Packed
 from harness.learning.losses import barlow_twins, ccc_loss
 from harness.learning.specaugment import masked
@@ -155,3 +156,11 @@ def test_a_setting_scales_the_embedding_with_the_width(folder):
     assert (full.train.batch, full.train.frames, full.train.threads) == (BATCH, FRAMES, 1)
     assert {k: getattr(full.readings, k) for k in PAPER} == PAPER
     assert full.readings.padding == read_readings().padding
+
+
+def test_the_bare_limit_of_a_network_that_does_not_train_is_a_fault_with_its_reason(folder):
+    nothing = setting(folder)._replace(folder=str(folder / "nothing"))
+    with pytest.raises(
+        RunError, match=r"cnn10 × 0\.03125 trains in no form; float32, contiguous: "
+    ):
+        steps.fastest_bare(nothing)

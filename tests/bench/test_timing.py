@@ -74,6 +74,11 @@ def test_a_process_that_dies_takes_nobody_with_it():
         assert [one(), one()] == [3, 3]
 
 
+def test_a_fault_in_a_process_of_its_own_is_told_with_its_reason():
+    with apart.Apart(failing) as one, pytest.raises(RunError, match="failed: ValueError: no luck"):
+        one()
+
+
 def test_what_a_process_of_its_own_sets_is_not_set_here():
     with apart.Apart(setting, "RRTN_APART") as one:
         assert one() == 1
@@ -91,6 +96,10 @@ def holding(mebibytes):
 
 def dying():
     return os.abort
+
+
+def failing():
+    raise ValueError("no luck")
 
 
 def hanging():

@@ -294,12 +294,12 @@ def test_an_evil_archive_writes_nothing_outside(zenodo: Zenodo) -> None:
 # The stage as a process of its own: killed, and searched for tokens.
 
 NURSERY = """
-import json, logging, os, sys, traceback
+import json, logging, os, signal, sys, traceback
 from harness.corpora import hume_vb, transport
 from harness.stage import run
 from stages import download
 transport.PATIENCE = transport.Patience(2, 0.0, 0.1, 5.0)
-for line in sys.stdin:
+while line := sys.stdin.readline():
     job = json.loads(line)
     child = os.fork()
     if not child:
@@ -320,7 +320,8 @@ for line in sys.stdin:
             traceback.print_exc()
         sys.stdout.flush()
         os._exit(status)
-    print(child, flush=True)
+    if sys.stdin.readline() == "kill\\n":
+        os.kill(child, signal.SIGKILL)  # not waited for yet, so this is still it
     print(os.waitpid(child, 0)[1], flush=True)
 """
 
@@ -330,33 +331,43 @@ class Nursery:
     """A process that has imported the stage and forks one child a run, with every log on."""
 
     process: subprocess.Popen[str]
-    child: int | None = None  # the process id of a run whose status was not asked for yet
+    running: bool = False
 
     def start(self, first: str = "", **environment: str) -> None:
         """Run the stage in the current folder after `first`; end a run that a failed test left."""
-        if self.child is not None:
+        if self.running:
             self.kill()
         job = {"folder": str(Path.cwd()), "environment": environment, "first": first}
-        assert self.process.stdin
-        self.process.stdin.write(json.dumps(job) + "\n")
-        self.process.stdin.flush()
-        self.child = self._number()
+        self._say(json.dumps(job))
+        self.running = True
 
     def status(self) -> int:
-        """Exit status of the child, -9 where it was killed."""
-        self.child = None
-        return os.waitstatus_to_exitcode(self._number())
+        """Exit status of the run, waited for."""
+        return self._end("wait")
 
     def kill(self) -> int:
-        """Kill the child; its exit status, -9 unless it had ended before."""
-        assert self.child
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.child, signal.SIGKILL)
-        return self.status()
+        """Kill the run; its exit status, -9 unless it had ended before."""
+        return self._end("kill")
 
-    def _number(self) -> int:
+    def _end(self, how: str) -> int:
         assert self.process.stdout
-        return int(self.process.stdout.readline())
+        self._say(how)
+        status = int(self.process.stdout.readline())
+        self.running = False
+        return os.waitstatus_to_exitcode(status)
+
+    def _say(self, line: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+
+def until(reached: Callable[[], bool]) -> None:
+    """Wait, but not for ever."""
+    end = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.0005)
 
 
 @pytest.fixture(scope="module")
@@ -397,8 +408,7 @@ def test_killed_at_twenty_random_moments_the_download_ends_with_the_same_bytes(
     reached = []
     for moment in moments:
         nursery.start()
-        while received() <= moment:
-            time.sleep(0.0005)
+        until(lambda moment=moment: received() > moment)
         assert nursery.kill() == -signal.SIGKILL
         assert not Path("data/hume").exists()
         reached.append(received())
@@ -420,8 +430,7 @@ def test_killed_while_unpacking_the_next_run_finishes(zenodo: Zenodo, nursery: N
     params(zenodo.api)
     stop = "import time\nfrom harness.corpora import received\nreceived._sums = time.sleep"
     nursery.start(stop.replace("time.sleep", "lambda folder: time.sleep(60)"))
-    while not Path("data/raw/.hume-vb.new/exvo/wav/00003.wav").exists():
-        time.sleep(0.001)
+    until(Path("data/raw/.hume-vb.new/exvo/wav/00003.wav").exists)
     assert nursery.kill() == -signal.SIGKILL
     assert not Path("data/raw/hume-vb").exists()
     nursery.start()

@@ -34,8 +34,7 @@ class Zenodo:
     retry_after: str | None = None
     drop_every: int | None = None  # bytes of body after which the connection is closed
     pause: float = 0.0  # s before every 16 KiB
-    withheld: int = 0  # last bytes of a longer body that wait until this is 0
-    hold: dict[str, int] = field(default_factory=dict)  # file → bytes of it served while it is here
+    withheld: int = 0  # last bytes of a longer file that wait until this is 0
     ranges: str = "right"  # right, wrong, ignored
     checksums: dict[str, str] = field(default_factory=dict)  # announced instead of the right ones
     sizes: dict[str, int] = field(default_factory=dict)
@@ -83,8 +82,10 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     zenodo: Zenodo
     protocol_version = "HTTP/1.1"
+    whole = 0  # bytes of the file that is asked for, also where only its rest is
 
     def do_GET(self) -> None:
+        self.whole = 0
         path = unquote(urlsplit(self.path).path)
         self.zenodo.asked.append((path, dict(self.headers)))
         found = re.fullmatch(rf"/api/records/{self.zenodo.record}(?:/files/([^/]+)/content)?", path)
@@ -147,6 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
         if name not in z.files:
             return self._send(404, b"{}")
         body = z.served.get(name, z.files[name])
+        self.whole = len(body)
         etag = z.etag or f'"md5:{hashlib.md5(body).hexdigest()}"'
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         fresh = self.headers.get("If-Range", etag) == etag
@@ -191,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         z = self.zenodo
         try:
             for start in range(0, len(body), 1 << 14):
-                while len(body) - start <= z.withheld < len(body):
+                while len(body) - start <= z.withheld < self.whole:
                     time.sleep(0.001)
                 if z.pause:
                     time.sleep(z.pause)

@@ -208,3 +208,14 @@ def test_losses_are_float32_whatever_comes_in():
     assert ccc_loss(a, b).dtype == barlow_twins(a, b, REDUNDANCY).dtype == torch.float32
     assert ccc_loss(a, b) == ccc_loss(a.float(), b.float())
     assert barlow_twins(a, b, REDUNDANCY) == barlow_twins(a.float(), b.float(), REDUNDANCY)
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_losses_are_the_same_to_the_last_bit_below_autocast(precision):
+    a, b = normal(32, 64), normal(32, 64, seed=1)
+    labels = torch.rand(32, 10, generator=torch.Generator().manual_seed(2))
+    alone = barlow_twins(a, b, 1.0), ccc_loss(a[:, :10], labels)
+    with torch.autocast("cpu", precision):
+        assert (a @ a.T).dtype == precision  # autocast is on
+        below = barlow_twins(a, b, 1.0), ccc_loss(a[:, :10], labels)
+    assert [loss.item() for loss in below] == [loss.item() for loss in alone]

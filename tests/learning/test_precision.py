@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.learning import training
+from harness.learning import arithmetic, training
 from tests.learning.packed import write_features
 from tests.learning.test_training import TRAIN, assert_same, cell, train_cell
 
@@ -50,13 +50,13 @@ AVX2, AVX512, AMX = {"avx2"}, {"avx2", "avx512_bf16"}, {"avx2", "avx512_bf16", "
         (GPU, AVX2, "32-true", 1 / 16, True),
     ],
 )
-def test_the_layout_is_the_one_that_measured_faster(
+def test_the_layout_follows_device_width_and_what_the_cpu_can(
     monkeypatch, device, features, precision, width, channels_last
 ):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(features, True))
     train = TRAIN.model_copy(update={"precision": precision, "width": width})
     expected = torch.channels_last if channels_last else torch.contiguous_format
-    assert training.layout_for(train, device) == expected
+    assert arithmetic.layout_for(train, device) == expected
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks about the CPU")
@@ -65,8 +65,8 @@ def test_the_layout_is_the_one_that_measured_faster(
 )
 def test_auto_is_bf16_where_the_cpu_multiplies_in_it(monkeypatch, features, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(features, True))
-    assert training.precision_for(TRAIN.model_copy(update={"precision": "auto"})) == expected
-    assert training.precision_for(TRAIN.model_copy(update={"precision": "32-true"})) == "32-true"
+    assert arithmetic.precision_for(TRAIN.model_copy(update={"precision": "auto"})) == expected
+    assert arithmetic.precision_for(TRAIN.model_copy(update={"precision": "32-true"})) == "32-true"
 
 
 def test_a_wide_network_computes_in_channels_last_from_its_first_block_on(tmp_path):
@@ -78,7 +78,7 @@ def test_a_wide_network_computes_in_channels_last_from_its_first_block_on(tmp_pa
     seen = []
     for block in objective.twins.encoder.blocks:
         block.register_forward_hook(lambda _, __, y: seen.append(y))
-    objective.twins.predict(data.views(torch.arange(4), 32, -100.0))
+    objective.twins.predict(data.views(torch.arange(4, device=fabric.device), 32, -100.0))
     assert len(seen) == 8
     deep = [y for y in seen if min(y.shape[2:]) > 1]
     assert deep

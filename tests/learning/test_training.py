@@ -156,6 +156,16 @@ def test_the_checkpoint_of_another_cell_is_not_resumed(features, tmp_path, chang
     assert_same(found, train_cell(cell(features), tmp_path / "none.ckpt"))
 
 
+def test_the_checkpoint_of_another_arithmetic_is_not_resumed(features, tmp_path, monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("harness.learning.state.arithmetic", lambda train: "32-true on another")
+        killed_after(2, cell(features), tmp_path / "cell.ckpt")
+    kept = torch.load(tmp_path / "cell.ckpt", weights_only=False)["state"]["seconds"]
+    found = train_cell(cell(features), tmp_path / "cell.ckpt")
+    assert found.seconds[:2] != kept  # these epochs were trained again
+    assert_same(found, train_cell(cell(features), tmp_path / "none.ckpt"))
+
+
 def test_the_checkpoint_of_other_sound_is_not_resumed(features, tmp_path):
     shutil.copytree(features, tmp_path / "features")
     levels = np.load(tmp_path / "features" / "train.npy")

@@ -1,0 +1,52 @@
+"""How this machine computes a cell: processor, precision, memory layout."""
+
+import platform
+
+import torch
+
+from harness.config.training import Train
+
+
+def accelerator() -> str:
+    """ "cuda" where there is such a GPU, else "cpu"; no other device is tested."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def cpu() -> str:
+    """The CPU's name and the instructions that torch uses, on which rounding depends."""
+    name = torch.cpu.get_capabilities().get("cpu_name") or platform.processor()
+    return f"{name} ({torch.backends.cpu.get_cpu_capability()})"
+
+
+def fast_bf16() -> bool:
+    """Whether the GPU, or without one the CPU, multiplies in bf16; emulated, it takes longer."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known = torch.cpu.get_capabilities()
+    return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
+
+
+def precision_for(train: Train) -> str:
+    """`train.precision`; "auto": bf16 where the hardware multiplies in it, else float32."""
+    if train.precision != "auto":
+        return train.precision
+    return "bf16-mixed" if fast_bf16() else "32-true"
+
+
+def layout_for(train: Train, device: torch.device) -> torch.memory_format:
+    """Channels-last, but for networks too narrow for it on CPUs without AVX-512 BF16 or with AMX.
+
+    There torch 2.14.1 also dies in the backward of ResNet-18 × 1/16 in channels-last (AVX2); all
+    three encoders were tried at widths from .13 to 1 and hold.
+    """
+    known = torch.cpu.get_capabilities()
+    if device.type != "cpu" or (known.get("avx512_bf16") and not known.get("amx_bf16")):
+        return torch.channels_last
+    narrow = 0.25 if precision_for(train) == "bf16-mixed" else 0.125
+    return torch.contiguous_format if train.width <= narrow else torch.channels_last
+
+
+def arithmetic(train: Train) -> str:
+    """What decides how a cell's numbers are rounded: precision and processor."""
+    processor = torch.cuda.get_device_name() if torch.cuda.is_available() else cpu()
+    return f"{precision_for(train)} on {processor}"
