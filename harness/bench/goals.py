@@ -87,9 +87,10 @@ def _bare_over(other: str, *encoders: str) -> Callable[[Sections], str]:
 def _worst_bare(sections: Sections) -> str:
     cells = _cells(sections, ENCODERS, full=False)
     worst = min(cells, key=lambda cell: cell["ours_over"]["bare"])
+    form = f"{'bf16' if worst['bare']['bf16'] else 'float32'}, {worst['bare']['layout']}"
     return (
-        f"{worst['encoder']} × {worst['width']:g}; data, masks and losses, which the limit lacks, "
-        f"are {worst['ours_over'][REST]:.0%} of its step"
+        f"{worst['encoder']} × {worst['width']:g}, the limit in {form}; data, masks and losses, "
+        f"which it lacks, are {worst['ours_over'][REST]:.0%} of our step"
     )
 
 

@@ -167,8 +167,8 @@ def test_what_counts_is_the_worst_cell_and_the_peers_best_way():
     section["cells"][4]["ours_over"]["bare"] = 0.8
     found = verdict({"train": section}, "bare limit")
     assert (found.verdict, found.value) == ("not met", 0.8)
-    assert found.limit.startswith("cnn10 × 0.0625; ")
-    assert found.limit.endswith("are 6% of its step")
+    assert found.limit.startswith("cnn10 × 0.0625, the limit in float32, channels-last; ")
+    assert found.limit.endswith("are 6% of our step")
     assert verdict({"features": features(librosa=2.0)}, "over librosa").value == 2.0
 
 
