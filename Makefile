@@ -27,7 +27,7 @@ setup: .venv/ready
 
 # dvc repro alone would do; launch trains the cells side by side and records them at once
 repro: setup
-	@dvc repro --quiet features
+	@dvc repro features
 	@python -m harness.launch --jobs $(JOBS)
 	@dvc repro
 

@@ -9,28 +9,41 @@ import argparse
 import multiprocessing
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
-from harness.config.strict import block
-from harness.config.table import Table
-from harness.errors import RunError
+from harness.config.strict import block, profile
+from harness.config.table import Table, read_sensitivity
+from harness.errors import HarnessError, RunError, lacking
 from harness.learning.cell import Cell, read_cell
+from harness.options import JOBS, whole
+from harness.processes import locked, start_worker
 from harness.stage import move, run
 
 STAGES = {"table": "dvc.yaml:train", "sensitivity": "sensitivity/dvc.yaml:vary"}
 
 
+def rehearse() -> None:
+    """In a worker, which imports torch once for all that it does."""
+    from harness.learning.rehearsal import rehearse
+
+    rehearse()
+
+
 def train(cell: Cell) -> None:
-    """In a worker: torch is imported once there, not once a cell."""
+    """In a worker: train the cell unless another process just has."""
     from harness.learning.training import finish_cell
 
-    finish_cell(cell)
+    with cell.alone():
+        if missing([cell]):
+            finish_cell(cell)
 
 
 def wanted(key: str) -> list[Cell]:
     """The cells of a block, `table` or `sensitivity`."""
-    asked = block(Table, key)
+    asked = block(Table, key) if key == "table" else read_sensitivity()
     return [read_cell(row, seed) for row in asked.rows for seed in asked.seeds]
 
 
@@ -41,11 +54,18 @@ def missing(cells: list[Cell]) -> list[Cell]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=2, help="cells at a time (default: 2)")
+    jobs = whole(1, JOBS)
+    parser.add_argument("--jobs", type=jobs, default=2, help="cells at a time (default: 2)")
     parser.add_argument("--block", choices=list(STAGES), default="table")
     asked = parser.parse_args()
-    side_by_side(missing(wanted(asked.block)), asked.jobs)
-    cells = wanted(asked.block)  # as they are asked for now
+    with locked(Path("scratch", profile(), "launch.lock"), f"a launch of profile {profile()}"):
+        launch(asked.block, asked.jobs)
+
+
+def launch(key: str, jobs: int) -> None:
+    """Train the cells of a block that are missing, take all into their place, and record them."""
+    side_by_side(missing(wanted(key)), jobs)
+    cells = wanted(key)  # as they are asked for now
     if others := missing(cells):
         raise RunError(
             f"parameters, features or code changed during the training, and {len(others)} cells "
@@ -53,9 +73,11 @@ def main() -> None:
         )
     finished = [cell for cell in cells if cell.made(cell.finished)]
     for cell in finished:
-        move(cell.finished, cell.taken)
+        with cell.alone():
+            if cell.made(cell.finished):  # else a train stage just took it
+                move(cell.finished, cell.taken)
     if finished:
-        record(STAGES[asked.block])
+        record(STAGES[key])
 
 
 def side_by_side(cells: list[Cell], jobs: int) -> None:
@@ -63,24 +85,46 @@ def side_by_side(cells: list[Cell], jobs: int) -> None:
     if not cells:
         return
     context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        waiting = [pool.submit(train, cell) for cell in cells]
-        done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=start_worker) as pool:
+        try:
+            pool.submit(told, "rehearsal", rehearse).result()
+            waiting = [pool.submit(told, cell.name, train, cell) for cell in cells]
+            done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
+        except KeyboardInterrupt:  # cells go on from their last epoch when they are asked for again
+            for worker in multiprocessing.active_children():
+                worker.kill()
+            raise
         for future in waiting:
             future.cancel()
         for future in done:
             future.result()
 
 
+def told(name: str, work: Callable[..., None], *arguments: Any) -> None:
+    """Call `work`; what the machine lacks is a RunError that names the cell and can be pickled."""
+    try:
+        work(*arguments)
+    except HarnessError:
+        raise
+    except Exception as error:
+        if reason := lacking(error):
+            raise RunError(f"{name}: {reason}") from None
+        raise
+
+
 def record(stage: str) -> None:
     """Let DVC record all cells of a stage; they are those that it would make."""
     if not Path(stage.partition(":")[0]).is_file():
         return  # no pipeline here
-    command = [sys.executable, "-m", "dvc", "commit", "--quiet", "--force", stage]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "dvc", "commit", "--force", stage]
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode:
-        last = " ".join(done.stderr.strip().splitlines()[-1:])
-        raise RunError(f"the cells are trained, but `dvc commit {stage}` failed: {last}")
+        raise RunError(
+            f"the cells are trained and kept, but `dvc commit {stage}` failed: {done.stderr}; when "
+            "that is mended, `dvc repro` records them without training"
+        )
 
 
 if __name__ == "__main__":

@@ -1,30 +1,50 @@
 """How every stage ends: a status, at most one line of error, and outputs whole or untouched."""
 
+import errno
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness import display
+from harness.errors import HarnessError, lacking
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; turn a HarnessError into the line `error: ...` on stderr and exit status 1.
+    """Call `main`; turn a HarnessError, or what the machine lacks, into one line and status 1.
 
-    Any other exception is a fault of the harness and keeps its traceback.
+    Any other exception is a fault of the harness and keeps its traceback. Nothing printed raises.
     """
+    display.forgive()
     try:
         main()
+    except KeyboardInterrupt:
+        sys.exit(130)
     except HarnessError as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
+        reason = str(error)
+    except Exception as error:
+        found = lacking(error)
+        if found is None:
+            raise
+        reason = found
+    else:
+        return
+    sys.exit(f"error: {' '.join(reason.split())}")
 
 
 def move(made: Path, place: Path) -> None:
-    """Put a finished folder in the place of another, or of none."""
+    """Put a finished folder in the place of another, or of none; also on another disk."""
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)
-    made.rename(place)
+    try:
+        made.rename(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with replacing(place) as fresh:
+            shutil.copytree(made, fresh, dirs_exist_ok=True)
+        shutil.rmtree(made)
 
 
 @contextmanager
@@ -38,8 +58,10 @@ def replacing(folder: Path) -> Iterator[Path]:
     new.mkdir(parents=True)
     try:
         yield new
-    except BaseException:
-        shutil.rmtree(new)
+    except BaseException as error:
+        shutil.rmtree(new, ignore_errors=True)
+        if isinstance(error, OSError) and error.filename is None:  # of a write to an open file
+            error.filename = str(folder)
         raise
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)

@@ -14,7 +14,6 @@ from tests.learning.test_training import PARAMS, write_tree
 
 REPOSITORY = Path(__file__).parents[1]
 ROW = "cnn10-rrtn-ruwl"
-TABLE = f"table: {{rows: [{ROW}], seeds: [1, 2]}}\n"
 
 
 def run(module, *arguments, folder):
@@ -25,7 +24,7 @@ def run(module, *arguments, folder):
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    write_tree(tmp_path, PARAMS.replace("epochs: 20", "epochs: 2") + TABLE)
+    write_tree(tmp_path, PARAMS.replace("epochs: 20", "epochs: 2"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -23,9 +23,9 @@ from harness.config.features import Features
 from harness.config.readings import base, read_readings
 from harness.config.statistics import Statistics
 from harness.config.strict import block, parse, profile, section
-from harness.config.table import Table, read_table
+from harness.config.table import Table, read_sensitivity, read_table
 from harness.config.training import Row, Train
-from harness.learning.training import check
+from harness.learning.rehearsal import check
 from harness.paper import read_paper
 from harness.verdict.staleness import staleness
 
@@ -113,7 +113,17 @@ def test_the_train_stage_is_where_torch_is(imported):
 # errors, stage.
 
 FLOORS = [
-    {"errors", "stage", "allocation", "config", "corpora", "paper"},
+    {
+        "errors",
+        "stage",
+        "allocation",
+        "config",
+        "corpora",
+        "paper",
+        "display",
+        "options",
+        "processes",
+    },
     {"features", "evaluation", "description"},
     {"learning"},
     {"stages", "launch", "simulate", "verdict", "bench"},
@@ -219,10 +229,8 @@ def test_a_profile_is_valid(path):
     block(Statistics, "statistics", path)
     block(Table, "table", path)
     for name, node in section("rows", path).items():
-        check(parse(Row, node, f"rows.{name}", path), train, read, f"rows.{name}")
-    asked = block(Table, "sensitivity", path)
-    assert set(asked.seeds) <= set(block(Table, "table", path).seeds)
-    for row in asked.rows:
+        check(parse(Row, node, f"rows.{name}", path), train, read, name)
+    for row in read_sensitivity(path).rows:
         node = section("rows", path)[base(row)]
         check(parse(Row, node, row, path), train, read_readings(row, path), row)
     corpus = section("corpus", path)

@@ -6,16 +6,16 @@ from pydantic import Field, model_validator
 
 from harness.config.strict import Strict
 
-Positive = Annotated[int, Field(gt=0)]
+Samples = Annotated[int, Field(gt=0, le=1 << 16)]  # 0.3 s at 192 kHz
 
 
 class Features(Strict):
     """Log-mel settings; windows and hops in samples, frequencies in Hz."""
 
-    sample_rate: Positive
-    window: Positive
-    hop: Positive
-    bands: Positive
+    sample_rate: Annotated[int, Field(gt=0, le=192_000)]
+    window: Samples
+    hop: Samples
+    bands: Annotated[int, Field(gt=0, le=1024)]
     low: Annotated[float, Field(ge=0)]
     high: Annotated[float, Field(gt=0)]
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from ruamel.yaml.comments import CommentedMap
 
+from harness.config.names import CHANGE
 from harness.config.strict import PARAMS, Strict, parse, read_yaml, section
 from harness.errors import ParamsError
 
@@ -23,7 +24,7 @@ Losses = Annotated[list[float], Field(min_length=3, max_length=3)]
 class Readings(Strict):
     """One value for every open detail; each field says what it decides."""
 
-    epochs: int = Field(gt=0, description="length of the training")
+    epochs: int = Field(gt=0, le=100_000, description="length of the training")
     ccc_loss: Literal["per_target", "pooled"] = Field(
         description="CCC of the loss: mean over the targets, or one over the flattened batch"
     )
@@ -96,6 +97,10 @@ def changes(row: str) -> dict[str, Any]:
         key, sign, value = change.partition("=")
         if not sign:
             raise ParamsError(f"row '{row}': '{change}' is no change of a reading; use key=value")
+        if not CHANGE.fullmatch(change):
+            raise ParamsError(
+                f"row '{row}': '{change}': write a value of letters, digits and . , _ - alone"
+            )
         found[key] = [_number(v) for v in value.split(",")] if "," in value else _number(value)
     return found
 
@@ -111,7 +116,7 @@ def _number(text: str) -> Any:
 
 def _preset(name: str, path: Path) -> Readings:
     file = PRESETS / f"{name}.yaml"
-    if not file.is_file():
+    if name not in _presets():
         raise ParamsError(f"{path}: readings.preset = '{name}' is not one of {_presets()}")
     return parse(Readings, read_yaml(file), "", file)
 

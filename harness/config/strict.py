@@ -8,9 +8,11 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
+from harness.config.names import profile_name
 from harness.errors import ParamsError
 
 PARAMS = Path("params.yaml")
@@ -34,19 +36,40 @@ def read_yaml(path: Path) -> Any:
     Raises ParamsError when the file is missing, empty, or not YAML.
     """
     try:
-        node = YAML().load(path.read_text(encoding="utf-8"))
+        return mapping(path.read_bytes(), str(path))
     except FileNotFoundError:
         raise ParamsError(f"{path} is missing; run from the repository's root") from None
-    except UnicodeDecodeError as error:
-        raise ParamsError(
-            f"{path}: not UTF-8 text at byte {error.start}; save it as such"
-        ) from None
+    except OSError as error:
+        raise ParamsError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def mapping(content: bytes, name: str) -> Any:
+    """The mapping that YAML text holds; ParamsError with `name`, the line and the fault if none."""
+    text = decoded(content, name)
+    try:
+        node = YAML().load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ParamsError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+        raise ParamsError(f"{name}:{line}: not valid YAML: {error.problem}") from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        fault = f"a control character (#x{error.character:02x})"
+        raise ParamsError(f"{name}:{line}: not valid YAML: {fault}") from None
+    except (YAMLError, ValueError, RecursionError) as error:  # a date that is none; too deep
+        raise ParamsError(f"{name}: not valid YAML: {error}") from None
     if not isinstance(node, dict):
-        raise ParamsError(f"{path}: expected a mapping of keys to values")
+        raise ParamsError(f"{name}: expected a mapping of keys to values")
     return node
+
+
+def decoded(content: bytes, name: str) -> str:
+    """The text of a file; ParamsError with `name` if it is not UTF-8."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ParamsError(
+            f"{name}: not UTF-8 text at byte {error.start}; save it as such"
+        ) from None
 
 
 def parse(model: type[Block], node: Any, where: str, path: Path = PARAMS) -> Block:
@@ -76,18 +99,19 @@ def block(model: type[Block], key: str, path: Path = PARAMS) -> Block:
 
 def profile(path: Path = PARAMS) -> str:
     """The top-level `profile`: the folder's name below data/, features/, runs/ and results/."""
-    name = section("profile", path)
-    if not isinstance(name, str) or not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
+    found = section("profile", path)
+    try:
+        if not isinstance(found, str):
+            raise ValueError("no text; put it in quotes")
+        return profile_name(str(found))
+    except ValueError as error:
         line = _line(read_yaml(path), ["profile"])
-        raise ParamsError(
-            f"{path}:{line}: 'profile' = {name!r}: use a folder's name made of a-z, 0-9 and '-'"
-        )
-    return str(name)
+        raise ParamsError(f"{path}:{line}: 'profile' = {found!r}: {error}") from None
 
 
 def _plain(node: Any) -> Any:
     if isinstance(node, dict):
-        return {key: _plain(value) for key, value in node.items()}
+        return {str(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_plain(value) for value in node]
     if isinstance(node, ScalarBoolean):  # a boolean with an anchor; a subclass of int

@@ -7,33 +7,34 @@ from pydantic import Field, model_validator
 
 from harness.config.strict import Strict
 
-Positive = Annotated[int, Field(gt=0)]
+Frames = Annotated[int, Field(gt=0, le=100_000)]  # a quarter of an hour, 10 ms apart
+Stripes = Annotated[int, Field(ge=0, le=1000)]
 METHODS = {"vanilla": 1, "rrtn": 2, "rrtn-ruwl": 2}  # with their views; the table compares these
 
 
 class SpecAugment(Strict):
     """Widest stripe and number of stripes per axis; frames and mel bands."""
 
-    frames: Positive
-    frame_stripes: Annotated[int, Field(ge=0)]
-    bands: Positive
-    band_stripes: Annotated[int, Field(ge=0)]
+    frames: Frames
+    frame_stripes: Stripes
+    bands: Annotated[int, Field(gt=0, le=1024)]
+    band_stripes: Stripes
 
 
 class Train(Strict):
     """Shared by all rows: schedule, optimiser, input shape, sizes."""
 
-    batch: Annotated[int, Field(gt=1)]
+    batch: Annotated[int, Field(gt=1, le=1 << 16)]
     learning_rate: Annotated[float, Field(gt=0)]
     epsilon: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
-    frames: Positive
+    frames: Frames
     width: Annotated[float, Field(gt=0, le=1)]
-    embedding: Positive
+    embedding: Annotated[int, Field(gt=0, le=1 << 16)]
     redundancy: Annotated[float, Field(ge=0)]
     spec_augment: SpecAugment
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
-    threads: Positive
+    threads: Annotated[int, Field(gt=0, le=1024)]  # and at most the cores of the machine
 
 
 class Row(Strict):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -10,8 +11,10 @@ from typing import Any
 
 from harness.config.readings import Readings, base, changes, read_readings
 from harness.config.strict import PARAMS, block, parse, profile, section
+from harness.config.table import row_blocks
 from harness.config.training import Row, Train
 from harness.errors import ParamsError
+from harness.processes import locked
 
 CODE = sorted(Path(__file__).parent.glob("*.py"))
 SCORING = Path(__file__).parents[1] / "evaluation" / "ccc.py"
@@ -61,6 +64,10 @@ class Cell:
         """Where the train stage keeps it."""
         return self.runs / self.name
 
+    def alone(self) -> AbstractContextManager[None]:
+        """No other process is at this cell within the block; RunError where one is already."""
+        return locked(self.scratch / f"{self.name}.lock", f"cell {self.name}")
+
     def made(self, folder: Path) -> bool:
         """Whether `folder` holds this very cell: the record, written last, has its key."""
         try:
@@ -74,7 +81,7 @@ def read_cell(row: str, seed: int) -> Cell:
 
     A row with changed readings ("cnn10-rrtn+ccc_loss=pooled") is kept apart, in variations/.
     """
-    rows, block_name = section("rows"), base(row)
+    rows, block_name = row_blocks(), base(row)
     if block_name not in rows:
         raise ParamsError(f"{PARAMS}: rows has no '{block_name}'; it has {list(rows)}")
     return Cell(

@@ -31,5 +31,8 @@ def environment() -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str | None:
-    answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    return answer.stdout.strip() if answer.returncode == 0 else None
+    try:
+        answer = subprocess.run(["git", *arguments], capture_output=True, check=False)
+    except OSError:  # no git here
+        return None
+    return answer.stdout.decode(errors="replace").strip() if answer.returncode == 0 else None

@@ -44,7 +44,12 @@ def save(fabric: Fabric, cell: Cell, model: Any, optimizer: Any, state: State) -
     cell.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     whole = cell.checkpoint.with_suffix(".part")
     kept = {"model": model, "optimizer": optimizer, "of": _identity(cell), "state": asdict(state)}
-    fabric.save(whole, kept)
+    try:
+        fabric.save(whole, kept)
+    except OSError as error:
+        whole.unlink(missing_ok=True)
+        error.filename = error.filename or str(whole)
+        raise
     whole.replace(cell.checkpoint)
 
 

@@ -15,9 +15,8 @@ from torch import Tensor
 
 from harness.allocation import keep_freed_memory
 from harness.config.readings import Readings
-from harness.config.strict import PARAMS, parse, section
 from harness.config.training import Row, Train
-from harness.errors import ParamsError, RunError
+from harness.errors import RunError
 from harness.evaluation.ccc import ccc
 from harness.learning import weighting
 from harness.learning.arithmetic import accelerator, arithmetic, layout_for, precision_for
@@ -47,15 +46,6 @@ class Objective(torch.nn.Module):
     ) -> tuple[Tensor, Tensor]:
         losses: Tensor = self.twins(x, labels, generator)
         return self.weighting(losses), losses.detach()
-
-
-def check(row: Row, train: Train, readings: Readings, where: str) -> None:
-    """Raise ParamsError, naming `where`, when the row names what does not exist or fit."""
-    try:
-        with torch.device("meta"):
-            Objective(row, train, readings, bands=1, targets=1)
-    except ParamsError as error:
-        raise ParamsError(f"{PARAMS}: {where}: {error}") from None
 
 
 def fabric_for(train: Train) -> Fabric:
@@ -210,12 +200,7 @@ def _score(
 
 
 def finish_cell(cell: Cell) -> None:
-    """Train; leave predictions, history, metrics and record in `cell.finished`, all or nothing.
-
-    First every row of params.yaml is checked: a fault in the last ends the first cell.
-    """
-    for name, node in section("rows").items():
-        check(parse(Row, node, f"rows.{name}"), cell.train, cell.readings, f"rows.{name}")
+    """Train; leave predictions, history, metrics and record in `cell.finished`, all or nothing."""
     started = time.perf_counter()
     state, dev = train_cell(cell)
     with replacing(cell.finished) as folder:

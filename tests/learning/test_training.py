@@ -22,7 +22,8 @@ from harness.evaluation.ccc import ccc
 from harness.learning import training
 from harness.learning.cell import Cell
 from harness.learning.data import Packed
-from harness.learning.training import Objective, check, predict, write_predictions
+from harness.learning.rehearsal import check
+from harness.learning.training import Objective, predict, write_predictions
 from harness.learning.twins import Twins
 from stages import train as stage
 from tests.learning.packed import TARGETS, write_features, write_split
@@ -323,7 +324,7 @@ def test_ruwl_learns_its_weights_with_the_network():
 def test_a_row_that_does_not_fit_is_an_error_with_its_place(change, fault):
     row = ROWS["rrtn-ruwl"].model_copy(update=change)
     with pytest.raises(ParamsError) as caught:
-        check(row, TRAIN, READINGS, "rows.cnn14-rrtn-ruwl")
+        check(row, TRAIN, READINGS, "cnn14-rrtn-ruwl")
     assert str(caught.value).startswith("params.yaml: rows.cnn14-rrtn-ruwl: ")
     assert fault in str(caught.value)
 
@@ -368,6 +369,8 @@ rows:
     method: rrtn-ruwl
     views: 2
     weighting: {rule: ruwl, scale: [1, 1, 1.0e-8], start: [1, 1, 0.01]}
+table: {rows: [cnn10-rrtn-ruwl], seeds: [1, 2]}
+statistics: {resamples: 200, level: 0.95, seed: 0}
 """
 CELL = ["--row", "cnn10-rrtn-ruwl", "--seed", "3"]
 
