@@ -5,27 +5,37 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from harness.errors import HarnessError
+from harness.options import CORES, JOBS, positive, whole
 from harness.stage import run
+
+LARGEST = 2**32 - 1  # a seed
+DAY = 86_400.0  # seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and call the command; an error is one line and exit status 1."""
+    run(lambda: _call(sys.argv[1:] if arguments is None else arguments))
+
+
+def _call(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="harness", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_simulate(commands)
     _add_check(commands)
     _add_diff(commands)
     _add_bench(commands)
-    options = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
-    run(lambda: options.command(options))
+    options = parser.parse_args(arguments)
+    options.command(options)
 
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     text = "false positives, coverage and power of every test of significance, where truth is known"
     parser = commands.add_parser("simulate", help=text, description=text)
-    parser.add_argument("--draws", type=int, default=2000, help="of each setting (default: 2000)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes side by side (default: 2)")
-    parser.add_argument("--seed", type=int, default=0, help="from which all draws follow")
+    draws, jobs, seed = whole(1, 10**6), whole(1, JOBS), whole(0, LARGEST)
+    parser.add_argument("--draws", type=draws, default=2000, help="of each setting (default: 2000)")
+    parser.add_argument("--jobs", type=jobs, default=2, help="processes side by side (default: 2)")
+    parser.add_argument("--seed", type=seed, default=0, help="from which all draws follow")
     parser.add_argument("--speakers", type=int, nargs="+", help="only these sizes")
     parser.add_argument("--out", default="results/simulation", help="where the report goes")
     parser.add_argument("--scratch", default="scratch/simulation", help="what is done is kept here")
@@ -57,11 +67,10 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _check(options: argparse.Namespace) -> None:
     from harness.verdict.check import check
-    from harness.verdict.revisions import UsageError
 
     try:
         passed = check(options)
-    except UsageError as error:
+    except HarnessError as error:  # status 1 would say that it fails
         _refuse(error)
     sys.exit(0 if passed else 1)
 
@@ -77,11 +86,10 @@ def _add_diff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _diff(options: argparse.Namespace) -> None:
     from harness.verdict.diff import diff
-    from harness.verdict.revisions import UsageError
 
     try:
         diff(options)
-    except UsageError as error:
+    except HarnessError as error:
         _refuse(error)
 
 
@@ -92,7 +100,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
 
 def _refuse(error: Exception) -> NoReturn:
     """As argparse refuses what it does not understand: one line, exit status 2."""
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -102,14 +110,15 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     sections = ["train", "features", "statistics", "pipeline", "plan"]
     parser.add_argument("section", choices=[*sections, "all"], help="what is measured anew")
     parser.add_argument("--out", default="results/bench", help="where bench.json and .md go")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+    threads = whole(1, CORES)
+    parser.add_argument("--threads", type=threads, help="CPU threads (default: all cores)")
     parser.add_argument(
-        "--budget", type=float, default=20.0, help="seconds of a comparison's turns"
+        "--budget", type=positive(DAY), default=20.0, help="seconds of a comparison's turns"
     )
     train = parser.add_argument_group("train")
     train.add_argument("--encoders", nargs="+", default=[], help="only these")
     train.add_argument(
-        "--widths", nargs="+", type=float, default=[], help="default: 1, params.yaml's"
+        "--widths", nargs="+", type=positive(1), default=[], help="default: 1, params.yaml's"
     )
     train.add_argument("--autrainer", metavar="PYTHON", help="a Python that can import autrainer")
     pipeline = parser.add_argument_group("pipeline")
@@ -120,7 +129,8 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     plan.add_argument(
         "--price", nargs="+", default=[], metavar="GPU=PRICE", help="an hour's, yours"
     )
-    plan.add_argument("--efficiency", type=float, default=0.25, help="share of the peak, assumed")
+    share = "share of the peak, assumed"
+    plan.add_argument("--efficiency", type=positive(1), default=0.25, help=share)
     parser.set_defaults(command=_bench)
 
 

@@ -14,8 +14,6 @@ Measure = Callable[[], dict[str, Any]]
 
 def bench(options: argparse.Namespace) -> None:
     """Measure, write after every section, and print where."""
-    if options.efficiency <= 0 or options.efficiency > 1:
-        raise ParamsError(f"--efficiency {options.efficiency}: a share of the peak is in (0, 1]")
     if options.autrainer and not Path(options.autrainer).is_file():
         raise ParamsError(f"--autrainer {options.autrainer}: no such Python; give a path to one")
     folder = Path(options.out)

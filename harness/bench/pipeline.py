@@ -38,8 +38,8 @@ def pipeline(cold: bool) -> dict[str, Any]:
     """No-op here where all is up to date, else in a small clone; overheads always in the clone."""
     with tempfile.TemporaryDirectory() as folder:
         clone = tiny_clone(Path(folder) / "clone")
-        run(clone, "dvc", "repro", "--quiet", "features")
-        run(clone, "dvc", "repro", "--quiet", *(f"train@{ROW}-{seed}" for seed in (0, 1)))
+        run(clone, "dvc", "repro", "features")
+        run(clone, "dvc", "repro", *(f"train@{ROW}-{seed}" for seed in (0, 1)))
         found: dict[str, Any] = {"alone": alone(Path(folder)), "cell": overheads(clone)}
         found["no_op"] = no_op(ROOT if up_to_date(ROOT) else finished(clone))
     if cold:
@@ -86,7 +86,7 @@ def tiny_clone(folder: Path) -> Path:
 def finished(clone: Path) -> Path:
     """The clone with every stage done."""
     run(clone, "harness.launch", "--jobs", "2")
-    run(clone, "dvc", "repro", "--quiet")
+    run(clone, "dvc", "repro")
     return clone
 
 

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML
 from tabulate import tabulate
 
+from harness.config.strict import mapping
 from harness.config.tolerances import Tolerances, read_tolerances
 from harness.errors import RunError
 from harness.paper import Paper, read_paper
 from harness.verdict.judgement import Expected, compare
 from harness.verdict.profiles import expectation, stale_rows
-from harness.verdict.results import Results, read_results
+from harness.verdict.results import BrokenError, Results, read_results, scores_in
 from harness.verdict.revisions import Folder, Revision, Tree, write
 from harness.verdict.staleness import Staleness, staleness
 
@@ -60,8 +60,10 @@ class Side:
 
 def diff(options: argparse.Namespace) -> None:
     """Print what differs and write the files asked for. A difference is no failure."""
-    old, new = _side(options.revision), _side(options.other)
-    changes = [*params(old.tree, new.tree), *metrics(old, new, read_tolerances(), read_paper())]
+    trees = [Revision(name) if name else Folder() for name in (options.revision, options.other)]
+    changed = params(*trees)  # first, for what is no YAML is said best here
+    old, new = map(_side, trees)
+    changes = [*changed, *metrics(old, new, read_tolerances(), read_paper())]
     notes = [
         f"{side.tree.name}: {fault}"
         for side in (old, new)
@@ -77,9 +79,9 @@ def diff(options: argparse.Namespace) -> None:
     print(text(changes, names, notes), end="")
 
 
-def _side(revision: str | None) -> Side:
-    tree = Revision(revision) if revision else Folder()
+def _side(tree: Tree) -> Side:
     try:
+        revision = tree.name if isinstance(tree, Revision) else None
         return Side(tree, staleness(revision=revision), None)
     except RunError as error:
         return Side(tree, None, str(error))
@@ -126,20 +128,24 @@ def metrics(old: Side, new: Side, tolerances: Tolerances, paper: Paper) -> list[
             _verdicts(side, name, of_side, expected, allowed, tolerances)
             for side, of_side in zip((old, new), results, strict=True)
         ]
-        scores = [json.loads(side.tree.read(file) or "{}") for side in (old, new)]
+        scores = [
+            scores_in(side.tree.read(file) or "{}", f"{side.tree.name}: {file}")
+            for side in (old, new)
+        ]
         for row in dict.fromkeys([*scores[0], *scores[1]]):
-            pair = scores[0].get(row), scores[1].get(row)
-            both = pair[0] is not None and pair[1] is not None
-            change = pair[1] - pair[0] if both else None
+            before, after = (of_side.get(row) for of_side in scores)
+            change = None if before is None or after is None else after - before
             judged = [of_side.get(row) for of_side in verdicts]
-            found.append(Change("metric", name, row, *pair, change, *judged))
+            found.append(Change("metric", name, row, before, after, change, *judged))
     return found
 
 
 def _results(side: Side, name: str) -> Results | None:
     try:
         return read_results(side.tree.read, f"results/{name}")
-    except RunError as error:
+    except BrokenError as error:
+        raise BrokenError(f"{side.tree.name}: {error}") from None
+    except RunError as error:  # a file is missing
         side.faults.append(str(error))
         return None
 
@@ -201,4 +207,5 @@ def _show(value: Any) -> str:
 
 def _yaml(tree: Tree, path: str) -> Any:
     content = tree.read(path)
-    return YAML(typ="safe", pure=True).load(content) if content else None
+    place = f"{tree.name}: {path}"
+    return mapping(content.encode(), place) if content else None

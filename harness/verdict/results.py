@@ -4,7 +4,8 @@ import io
 import json
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,8 @@ from harness.errors import RunError
 METRICS = ("ccc", "local_gain", "global_gain", "params")
 AGREE = 1e-5  # scores.csv has six decimals
 FILES = ("metrics.json", "scores.csv", "table2.json")
+
+REMEDY = "run `dvc repro table`, or take it from another revision"
 
 Read = Callable[[str], str | None]
 
@@ -99,10 +102,15 @@ class Results:
         return None
 
 
+class BrokenError(RunError):
+    """A file is there, and what it holds cannot be a result."""
+
+
 def read_results(read: Read, folder: str) -> Results | None:
     """A folder like results/synthetic; None when it has none of the three files.
 
-    `read`: path → text or None. Raises RunError for one that is missing beside others or broken.
+    `read`: path → text or None. Raises RunError for one that is missing beside others, BrokenError
+    for one that cannot be read.
     """
     texts = {file: read(f"{folder}/{file}") for file in FILES}
     if not any(texts.values()):
@@ -110,17 +118,65 @@ def read_results(read: Read, folder: str) -> Results | None:
     for file, text in texts.items():
         if not text:
             raise RunError(f"{folder}/{file} is missing; run `dvc repro table`")
+    metrics = scores_in(texts["metrics.json"] or "", f"{folder}/metrics.json")
+    with _reading(f"{folder}/table2.json"):
+        table = _json(texts["table2.json"] or "")
+        names = [(row["row"], row["encoder"], row["method"])[0] for row in table["rows"]]
+        if len(set(names)) < len(names):
+            raise ValueError("it has a row twice")
+        for row in table["rows"]:
+            _numbers({metric: row.get(metric) for metric in METRICS}, f"{row['row']} ")
+        selection, _ = table["selection"], (table["corpus"], [int(seed) for seed in table["seeds"]])
+    with _reading(f"{folder}/scores.csv"):
+        return Results(table, metrics, _scores(texts["scores.csv"] or "", selection))
+
+
+def scores_in(text: str, name: str) -> dict[str, Any]:
+    """metrics.json: row → Ĉ, which may be no number; BrokenError, with the file's name, if not."""
+    with _reading(name):
+        found = _json(text)
+        if not isinstance(found, dict):
+            raise ValueError("no mapping of rows to numbers")
+        _numbers(found)
+        return found
+
+
+def _numbers(values: dict[str, Any], of: str = "") -> None:
+    for name, value in values.items():
+        if not isinstance(value, int | float | None):
+            raise ValueError(f"{of}{name} is {value!r}, no number")
+
+
+def _scores(text: str, selection: str) -> dict[str, dict[int, float]]:
+    frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)  # a row may be "nan"
+    keys = ["row", "seed", "selection", "target"]
+    cut, twice = (frame.fillna("") == "").any(axis=1), frame.duplicated(keys)
+    for fault, lines in (("is no score", cut), ("is there twice", twice)):
+        if lines.any():
+            raise ValueError(f"line {lines.to_numpy().argmax() + 2} {fault}")
+    frame["ccc"] = pd.to_numeric(frame["ccc"])
+    means = frame[(frame["target"] == "mean") & (frame["selection"] == selection)]
+    return {
+        str(row): {int(seed): float(c) for seed, c in zip(of["seed"], of["ccc"], strict=True)}
+        for row, of in means.dropna(subset=["ccc"]).groupby("row")
+    }
+
+
+def _json(text: str) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"it has a key twice: {max(keys, key=keys.count)}")
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=once)
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
     try:
-        table, metrics = (json.loads(texts[file] or "") for file in ("table2.json", "metrics.json"))
-        frame = pd.read_csv(io.StringIO(texts["scores.csv"]))
-        means = frame[(frame["target"] == "mean") & (frame["selection"] == table["selection"])]
-        scores = {
-            str(row): {int(seed): float(c) for seed, c in zip(of["seed"], of["ccc"], strict=True)}
-            for row, of in means.dropna(subset=["ccc"]).groupby("row")
-        }
-        names = [row["row"] for row in table["rows"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder} cannot be read ({error!r}); run `dvc repro table`") from None
-    if len(set(names)) < len(names):
-        raise RunError(f"{folder}/table2.json has a row twice; run `dvc repro table`")
-    return Results(table, metrics, scores)
+        yield
+    except KeyError as error:
+        raise BrokenError(f"{name} cannot be read: it has no {error}; {REMEDY}") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise BrokenError(f"{name} cannot be read: {error}; {REMEDY}") from None

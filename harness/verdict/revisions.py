@@ -1,10 +1,12 @@
 """Files as they are in the working tree, in a folder, or in a git revision, read the same way."""
 
+import os
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from harness.config.strict import decoded
 from harness.errors import HarnessError
 
 
@@ -32,7 +34,10 @@ class Folder:
 
     def read(self, path: str) -> str | None:
         file = self.root / path
-        return file.read_text(encoding="utf-8") if file.is_file() else None
+        try:
+            return decoded(file.read_bytes(), str(file)) if file.is_file() else None
+        except OSError as error:
+            raise UsageError(f"{file} cannot be read: {error.strerror}") from None
 
     def files(self, pattern: str) -> list[str]:
         return sorted(f.relative_to(self.root).as_posix() for f in self.root.glob(pattern))
@@ -50,7 +55,10 @@ class Revision:
     def read(self, path: str) -> str | None:
         if path not in self._paths:
             return None
-        return git("show", f"{self.commit}:./{path}", root=self.root)
+        shown = _run(["show", f"{self.commit}:./{path}"], self.root)
+        if shown.returncode:
+            raise UsageError(_complaint(shown, self.root))
+        return decoded(shown.stdout, f"{self.name}:{path}")
 
     def files(self, pattern: str) -> list[str]:
         depth = len(PurePosixPath(pattern).parts)
@@ -61,20 +69,23 @@ class Revision:
 def ignored(paths: Iterable[str], root: Path = Path()) -> set[str]:
     """Those of the paths (relative to the root) that git ignores: what no clone has."""
     asked = "\0".join(sorted(set(paths)))
-    done = _run(["check-ignore", "-z", "--stdin"], root, asked) if asked else None
+    done = _run(["check-ignore", "-z", "--stdin"], root, os.fsencode(asked)) if asked else None
     if done is None:
         return set()
     if done.returncode > 1:  # 1: none of them is ignored
         raise UsageError(_complaint(done, root))
-    return set(filter(None, done.stdout.split("\0")))
+    return set(filter(None, os.fsdecode(done.stdout).split("\0")))
 
 
 def git(*arguments: str, root: Path = Path()) -> str:
-    """What a git command prints; raises UsageError with git's own sentence when it fails."""
+    """What a git command prints; raises UsageError with git's own sentence when it fails.
+
+    A path that is not UTF-8 comes as os.fsdecode has it.
+    """
     done = _run(list(arguments), root)
     if done.returncode:
         raise UsageError(_complaint(done, root))
-    return done.stdout
+    return os.fsdecode(done.stdout)
 
 
 def _commit(revision: str, root: Path) -> str:
@@ -83,20 +94,22 @@ def _commit(revision: str, root: Path) -> str:
         raise UsageError(
             f"'{revision}' is no revision of this repository; in a shallow clone, fetch it first"
         )
-    return done.stdout.strip()
+    return done.stdout.decode().strip()
 
 
 def _run(
-    arguments: list[str], root: Path, given: str | None = None
-) -> subprocess.CompletedProcess[str]:
+    arguments: list[str], root: Path, given: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
     command = ["git", *arguments]
-    return subprocess.run(
-        command, cwd=root, input=given, capture_output=True, encoding="utf-8", check=False
-    )
+    try:
+        return subprocess.run(command, cwd=root, input=given, capture_output=True, check=False)
+    except OSError as error:
+        raise UsageError(f"git cannot be started: {error.strerror}; install it") from None
 
 
-def _complaint(done: subprocess.CompletedProcess[str], root: Path) -> str:
-    reason = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+def _complaint(done: subprocess.CompletedProcess[bytes], root: Path) -> str:
+    said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    reason = said or [f"exit status {done.returncode}"]
     return f"git cannot read {root.absolute()}: {reason[0]}; run from the root of a git clone"
 
 

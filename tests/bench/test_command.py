@@ -36,7 +36,6 @@ def test_all_is_every_section_once():
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--efficiency", "1.5"], "--efficiency 1.5"),
         (["--autrainer", "/no/python"], "/no/python"),
         (["--encoders", "cnn11"], "cnn11"),
     ],

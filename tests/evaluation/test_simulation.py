@@ -185,6 +185,6 @@ def test_the_command_writes_the_report_and_the_same_again(tmp_path, monkeypatch)
 
 
 def test_impossible_options_are_named():
-    options = Namespace(draws=0, jobs=1, speakers=None, seed=0, out="", scratch="")
-    with pytest.raises(RunError, match="--draws and --jobs of 1 or more"):
+    options = Namespace(draws=1, jobs=1, speakers=[7], seed=0, out="", scratch="")
+    with pytest.raises(RunError, match=r"--speakers \[7\]: choose from"):
         command(options)

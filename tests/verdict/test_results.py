@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.errors import RunError
-from harness.verdict.results import Sample, read_results
+from harness.verdict.results import BrokenError, Sample, read_results
 from tests.verdict import small
 
 
@@ -71,7 +71,7 @@ def test_no_files_are_no_results_and_some_are_an_error():
     [("metrics.json", "{"), ("table2.json", "{}"), ("scores.csv", "a,b\n1,2\n")],
 )
 def test_files_that_cannot_be_read_are_an_error(file, content):
-    with pytest.raises(RunError, match="results/small cannot be read"):
+    with pytest.raises(BrokenError, match=f"results/small/{file} cannot be read"):
         read(small.results() | {file: content})
 
 
