@@ -1,16 +1,20 @@
 """harness.launch: the cells that are missing, side by side, with the bytes of the train stage."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
 from harness import launch
 from harness.errors import RunError
 from harness.launch import missing, wanted
 from tests.learning.test_training import PARAMS, write_tree
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of DVC itself
 
 REPOSITORY = Path(__file__).parents[1]
 ROW = "cnn10-rrtn-ruwl"
@@ -95,3 +99,59 @@ def test_cells_of_parameters_that_were_edited_meanwhile_are_not_recorded(tree, m
     assert not (tree / "runs").exists()
     params.write_text(before)
     assert missing(wanted("table")) == []  # and nothing was lost
+
+
+DVC = f"""\
+stages:
+  train:
+    matrix:
+      row: [{ROW}]
+      seed: [1, 2]
+    cmd: echo ${{item.row}} ${{item.seed}}
+    outs:
+      - runs/toy/${{item.row}}-${{item.seed}}:
+          persist: true
+"""
+
+
+@pytest.fixture
+def pipeline(tree):
+    """The tree as a DVC repository, one in which a launch can record its cells."""
+    subprocess.run(["git", "init", "--quiet"], cwd=tree, check=True)
+    assert run("dvc", "init", "--quiet", folder=tree).returncode == 0
+    (tree / "dvc.yaml").write_text(DVC)
+    return tree
+
+
+def test_dvcs_own_words_are_told_when_another_dvc_is_at_work(pipeline):
+    with Repo(str(pipeline)) as repo, repo.lock:
+        done = run("harness.launch", folder=pipeline)
+    assert done.returncode == 1
+    assert "`dvc commit dvc.yaml:train` failed: ERROR: " in done.stderr
+    assert "acquire lock" in done.stderr
+    assert "`dvc repro` records them without training" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert missing(wanted("table")) == []  # the cells are kept
+
+
+def test_dvcs_own_words_are_told_when_it_cannot_read_its_files(pipeline):
+    (pipeline / "dvc.yaml").write_text(DVC + "  : nonsense\n- 1\n")
+    done = run("harness.launch", folder=pipeline)
+    assert done.returncode == 1
+    assert "dvc.yaml' is invalid" in done.stderr.partition("failed: ")[2]
+
+
+def test_make_repro_tells_dvcs_own_words(pipeline):
+    """The environment is this one's; what fails is the first call of DVC."""
+    shutil.copy(REPOSITORY / "Makefile", pipeline)
+    (pipeline / ".venv").mkdir()
+    (pipeline / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (pipeline / "requirements.lock").touch()
+    (pipeline / ".venv" / "ready").touch()
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with Repo(str(pipeline)) as repo, repo.lock:
+        done = subprocess.run(
+            ["make", "repro"], cwd=pipeline, env=env, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert "acquire lock" in done.stderr

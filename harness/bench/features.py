@@ -24,6 +24,7 @@ from harness.config.strict import block
 from harness.corpora import synthetic
 from harness.corpora.clips import read
 from harness.features import LogMel, extract
+from harness.processes import start_worker
 
 CLIPS = 240  # distinct; about three seconds to make on two cores
 FEW, MANY = 512, 4096  # clips whose peak memory is compared; both more than a block
@@ -215,6 +216,7 @@ def _rounds(
 
 
 def _one_thread() -> None:
+    start_worker()
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
 

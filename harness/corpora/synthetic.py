@@ -23,6 +23,7 @@ from harness.config.strict import Strict
 from harness.corpora.clips import SPLITS, Corpus
 from harness.corpora.synthesis import expression, landmarks, ratings, voice
 from harness.corpora.synthesis.ratings import EMOTIONS
+from harness.processes import start_worker
 
 COUNTRIES = ("China", "United States", "South Africa", "Venezuela")
 LAYOUT = ["File_ID", "Split", "Subject_ID", "Country", "Country_string", "Age", *EMOTIONS]
@@ -83,7 +84,7 @@ def acquire(params: Params, folder: Path) -> Corpus:
     """Synthesise `folder`/wav/00000.wav… and data_info.csv; about 60 clips a second and core."""
     (folder / "wav").mkdir(parents=True, exist_ok=True)
     places = list(_places(params))
-    with ProcessPoolExecutor(initializer=keep_freed_memory) as pool:
+    with ProcessPoolExecutor(initializer=_start_worker) as pool:
         numbers, write = range(len(places)), partial(_write, params, folder / "wav")
         written = pool.map(write, numbers, places, chunksize=16)
         clips = list(track(written, "synthesising clips", len(places), transient=True))
@@ -100,6 +101,11 @@ def acquire(params: Params, folder: Path) -> Corpus:
         }
     ).join(layout[list(EMOTIONS)])
     return Corpus("synthetic", folder, list(EMOTIONS), table, {**ABOUT, **_scores(params, clips)})
+
+
+def _start_worker() -> None:
+    start_worker()
+    keep_freed_memory()
 
 
 def clip(params: Params, split: str, nth_speaker: int, nth_clip: int) -> Clip:

@@ -20,6 +20,7 @@ import numpy as np
 from harness.evaluation import bootstrap, fisher, mrmc, permutation, seeds, truth
 from harness.evaluation.ccc import Array, ccc_from_moments
 from harness.evaluation.truth import World
+from harness.processes import start_worker
 
 LEVEL = 0.95
 ALPHA = 0.05
@@ -262,7 +263,7 @@ def run(plan: Plan, scratch: Path, jobs: int, some: list[World]) -> Iterator[tup
         return
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers read it: one core each
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=start_worker) as pool:
         tasks = {pool.submit(_keep, folder, plan, part): part for part in left}
         for task in as_completed(tasks):
             yield tasks[task], task.result()

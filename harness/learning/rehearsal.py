@@ -5,6 +5,7 @@ without values (as harness/bench/plan.py counts FLOPs), at the real sizes.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,7 @@ NO_VALUES = (  # an encoder that asks for a value cannot be run without; then tr
     fake_tensor.DynamicOutputShapeException,
     fake_tensor.UnsupportedOperatorException,
 )
+logging.getLogger(fake_tensor.__name__).setLevel(logging.CRITICAL)  # the message has it all
 SIZES = [1 << power for power in range(11)]  # frames and bands tried where a row needs more
 
 

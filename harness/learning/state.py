@@ -48,7 +48,7 @@ def save(fabric: Fabric, cell: Cell, model: Any, optimizer: Any, state: State) -
         fabric.save(whole, kept)
     except OSError as error:
         whole.unlink(missing_ok=True)
-        error.filename = error.filename or str(whole)
+        error.filename = str(whole)  # Fabric names a temporary file elsewhere
         raise
     whole.replace(cell.checkpoint)
 

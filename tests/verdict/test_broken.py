@@ -70,14 +70,14 @@ def refused(capsys, *arguments):
     return shown.err
 
 
-@pytest.mark.parametrize(("file", "damage"), CASES, ids=" ".join)
+@pytest.mark.parametrize(("file", "damage"), CASES, ids=map(" ".join, CASES))
 def test_a_broken_file_is_named_in_one_line_and_is_no_verdict(clone, capsys, file, damage):
     broken(file, damage)
     assert file in refused(capsys, "check")
     assert file in refused(capsys, "diff", "HEAD")
 
 
-@pytest.mark.parametrize(("file", "damage"), CASES, ids=" ".join)
+@pytest.mark.parametrize(("file", "damage"), CASES, ids=map(" ".join, CASES))
 def test_a_file_that_is_broken_in_a_revision_is_named_with_it(clone, capsys, file, damage):
     broken(file, damage)
     small.commit(clone, "Break it")

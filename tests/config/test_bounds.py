@@ -1,0 +1,59 @@
+"""Every number of params.yaml that decides how much is allocated has a bound."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from harness.config.features import Features
+from harness.config.readings import read_readings
+from harness.config.strict import block, parse
+from harness.config.training import Train
+from harness.corpora.synthetic import Params
+from harness.errors import ParamsError
+
+HUGE = 10**9
+CONTENT = YAML(typ="safe").load(Path("params.yaml"))
+MODELS = {"train": Train, "features": Features, "corpus": Params}
+UNBOUNDED = {"seed", "low"}  # they decide no size
+
+
+def whole_numbers(node, above=()):
+    """The places of all whole numbers in a block."""
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from whole_numbers(value, (*above, key))
+        elif isinstance(value, int) and key not in UNBOUNDED:
+            yield (*above, key)
+
+
+PLACES = [(key, place) for key in MODELS for place in whole_numbers(CONTENT[key])]
+
+
+def test_there_are_such_numbers():
+    assert len(PLACES) > 15
+
+
+@pytest.mark.parametrize(
+    ("key", "place"), PLACES, ids=[".".join((key, *place)) for key, place in PLACES]
+)
+def test_a_huge_number_is_refused_with_its_key(tmp_path, key, place):
+    path = tmp_path / "params.yaml"
+    content = YAML(typ="safe").load(Path("params.yaml"))
+    node = content[key]
+    for name in place[:-1]:
+        node = node[name]
+    node[place[-1]] = HUGE
+    YAML().dump(content, path)
+    with pytest.raises(ParamsError, match=rf"'{key}[a-z_.]*' = "):
+        parse(MODELS[key], content[key], key, path)
+    node[place[-1]] = 0
+    if place[-1] not in ("frame_stripes", "band_stripes", "test"):
+        YAML().dump(content, path)
+        with pytest.raises(ParamsError):
+            block(MODELS[key], key, path)
+
+
+def test_epochs_are_bounded_too():
+    with pytest.raises(ParamsError, match="epochs"):
+        read_readings(f"cnn10+epochs={HUGE}")
