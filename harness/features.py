@@ -33,6 +33,7 @@ from harness.corpora.sound import Unheard, decode
 from harness.errors import FeaturesError
 
 BLOCK = 256  # clips in flight: bounds the memory
+FILES = {f"{split}.{kind}" for split in ("train", "dev") for kind in ("npy", "csv")}
 
 
 class LogMel(torch.nn.Module):

@@ -48,11 +48,14 @@ def move(made: Path, place: Path) -> None:
 
 
 @contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Path, own: set[str] | None = None) -> Iterator[Path]:
     """An empty sibling folder to build in, which takes the place of `folder` when the block ends.
 
-    If the block raises, what was built is removed and `folder` stays as it was.
+    If the block raises, what was built is removed and `folder` stays as it was. `own`: paths below
+    `folder` that may be replaced (None: all); HarnessError names any other file that lies there.
     """
+    if own is not None:
+        _check_owned(folder, own)
     new, old = (folder.with_name(f".{folder.name}.{age}") for age in ("new", "old"))
     shutil.rmtree(new, ignore_errors=True)  # left by a run that was killed
     new.mkdir(parents=True)
@@ -68,3 +71,12 @@ def replacing(folder: Path) -> Iterator[Path]:
         folder.rename(old)
     new.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_owned(folder: Path, own: set[str]) -> None:
+    for file in sorted(folder.rglob("*")):
+        is_folder = file.is_dir() and not file.is_symlink()
+        if not is_folder and file.relative_to(folder).as_posix() not in own:
+            raise HarnessError(
+                f"{file} was not written by this stage, which replaces {folder}/; move it elsewhere"
+            )

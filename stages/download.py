@@ -4,20 +4,14 @@ from pathlib import Path
 
 from harness.config.strict import profile, section
 from harness.corpora import heard
-from harness.corpora.clips import read
-from harness.errors import CorpusError
+from harness.corpora.clips import read, written
 from harness.stage import replacing, run
 
 
 def main() -> None:
     """Acquire and check the corpus, then replace data/<profile>/ with it in one step."""
     folder = Path("data") / profile()
-    if folder.exists() and any(folder.iterdir()) and not (folder / "corpus.json").is_file():
-        raise CorpusError(
-            f"{folder} holds files that this stage did not write; move them elsewhere and, if they "
-            "are the corpus, name the new place in corpus.path"
-        )
-    with replacing(folder) as fresh:
+    with replacing(folder, written(folder)) as fresh:
         heard(section("corpus"), fresh).write(fresh)
     _, about = read(folder)
     parts = [

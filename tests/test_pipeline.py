@@ -1,7 +1,6 @@
 """dvc.yaml, params.yaml and profiles/: the pipeline knows what it depends on, and runs."""
 
 import ast
-import contextlib
 import graphlib
 import importlib
 import json
@@ -13,10 +12,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import networkx
 import pandas as pd
 import pytest
-from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from harness.config.features import Features
@@ -28,6 +25,7 @@ from harness.config.training import Row, Train
 from harness.learning.rehearsal import check
 from harness.paper import read_paper
 from harness.verdict.staleness import staleness
+from tests.clone import clone, dvc, stale
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of DVC itself
 
@@ -317,35 +315,13 @@ SYNTHETIC = {
 }
 
 
-def clone(folder):
-    for name in ("harness", "stages", "profiles"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=ignored)
-    for name in ("dvc.yaml", "paper.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(REPOSITORY / name, folder)
-    (folder / ".dvc").mkdir()
-    for name in ("config", ".gitignore"):
-        shutil.copy(REPOSITORY / ".dvc" / name, folder / ".dvc")
-    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
-    return folder
-
-
-def dvc(folder, *arguments):
-    """Output of `dvc ...` in the clone, with this environment's python first on the path."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path}
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def stages_run(output):
     return set(re.findall(r"^Running stage '(.+)':$", output, re.MULTILINE))
 
 
 ROWS, SEEDS = ["cnn10", "cnn10-rrtn-ruwl"], [1, 2]
 CELLS = {f"train@{row}-{seed}" for row in ROWS for seed in SEEDS}
+BEFORE = {"source", "download", "features"}
 AFTER = {"collect", "statistics", "table", "draw"}
 
 
@@ -356,7 +332,7 @@ def tree(tmp_path_factory):
     patch.setenv("DVC_SITE_CACHE_DIR", str(folder / ".dvc" / "site"))
     small_params(folder, SYNTHETIC, "small", ROWS, SEEDS)
     output = dvc(folder, "repro")
-    assert stages_run(output) == {"download", "table1", "features", "audit", *CELLS, *AFTER}
+    assert stages_run(output) == {*BEFORE, "table1", "audit", *CELLS, *AFTER}
     yield folder
     patch.undo()
 
@@ -368,15 +344,6 @@ def params(tree):
     before = path.read_bytes()
     yield YAML(typ="safe").load(path)
     path.write_bytes(before)
-
-
-def stale(tree):
-    """Stages that `dvc repro` would run: those changed, and all that depend on what they write."""
-    with contextlib.chdir(tree), Repo(str(tree)) as repo:
-        graph = {stage.addressing: stage for stage in repo.index.graph}
-        changed = {graph[name] for name in repo.status()}
-        below = {stage for one in changed for stage in networkx.ancestors(repo.index.graph, one)}
-        return {stage.addressing for stage in changed | below}
 
 
 MEASURED = {"ccc", "ccc_sd", "ccc_low", "ccc_high", "params", "params_trained"}
@@ -490,7 +457,7 @@ def test_other_resamples_make_no_cell_stale(tree, params):
     [
         ("harness/learning/losses.py", CELLS | AFTER),
         ("harness/features.py", {"features"} | CELLS | AFTER),
-        ("harness/corpora/synthetic.py", {"download", "table1", "features"} | CELLS | AFTER),
+        ("harness/corpora/synthetic.py", BEFORE | {"table1"} | CELLS | AFTER),
         ("harness/description/duplicates.py", {"table1"}),
         ("harness/evaluation/significance.py", {"statistics", "table"}),
         ("harness/evaluation/rendering.py", {"table"}),
@@ -515,7 +482,7 @@ def test_a_corpus_in_hume_vbs_layout_goes_the_same_way(tree, params):
     corpus = {"name": "hume-vb", "path": "hume", "expected": SYNTHETIC["clips"]}
     small_params(tree, corpus, "hume-small", ["cnn10"], [1])
     ran = stages_run(dvc(tree, "repro"))
-    assert ran == {"download", "table1", "features", "train@cnn10-1", *AFTER}
+    assert ran == {*BEFORE, "table1", "train@cnn10-1", *AFTER}
     assert_table(tree, "hume-small", "hume-vb", ["cnn10"], [1])
     for split in ("train", "dev"):  # the same sound and labels, so the same features
         for kind in ("npy", "csv"):

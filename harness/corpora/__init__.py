@@ -10,11 +10,24 @@ from harness.config.strict import PARAMS, parse
 from harness.corpora.clips import Corpus
 from harness.corpora.screening import screened
 
+RAW = Path("data/raw")  # below data, but the user's: what was downloaded, or put there by hand
+
 
 def heard(block: Any, folder: Path, params: Path = PARAMS) -> Corpus:
     """`acquire`, then each clip decoded once: `on_bad_clip` tells what becomes of a bad one."""
     corpus, parsed = _chosen(block, params)
     return screened(corpus.acquire(parsed, folder), parsed.on_bad_clip)
+
+
+def source(block: Any, params: Path = PARAMS) -> Path | None:
+    """Where the corpus comes from: a copy that the block names, else where it is downloaded to.
+
+    None for a corpus that is made here.
+    """
+    _, parsed = _chosen(block, params)
+    if "path" not in type(parsed).model_fields:
+        return None
+    return Path(parsed.path).expanduser() if parsed.path else RAW / parsed.name
 
 
 def acquire(block: Any, folder: Path, params: Path = PARAMS) -> Corpus:

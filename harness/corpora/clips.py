@@ -169,6 +169,15 @@ def read(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     return table, about
 
 
+def written(folder: Path) -> set[str]:
+    """The files that a corpus may have put into `folder`, as paths relative to it."""
+    if not (folder / "corpus.json").is_file() or not (folder / "clips.csv").is_file():
+        return set()
+    clips, about = read(folder)
+    sounds = set(clips["path"]) if Path(about["root"]) == folder else set()
+    return {"clips.csv", "corpus.json", "data_info.csv", *sounds}
+
+
 def _blank(column: "pd.Series[Any]") -> "pd.Series[bool]":
     return column.isna() | (column.astype(str) == "")
 

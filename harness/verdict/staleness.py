@@ -1,9 +1,10 @@
 """dvc.lock against the tree, without data: which stages would not come out as they are committed.
 
 What git has (code, params, results) is compared with the hashes in the lock. What it ignores
-(corpora, features, cells) is compared between locks: the stage that wrote it and those that read
-it must name one hash. DVC resolves dvc.yaml, params and hashes (dvc.repo.Repo); its own
-`status` and `repro --dry` want the data or exit 0.
+(clip tables, features, cells) is compared between locks: the stage that wrote it and those that
+read it must name one hash. A corpus that is here is compared with the lock too. DVC resolves
+dvc.yaml, params and hashes (dvc.repo.Repo); its own `status` and `repro --dry` want the data or
+exit 0.
 """
 
 from collections import Counter, defaultdict
@@ -20,6 +21,8 @@ from dvc.repo import Repo
 
 from harness.errors import RunError
 from harness.verdict.revisions import Revision, ignored
+
+SOURCE = "data/source/"  # links to the corpora, which their owners may have edited
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def _reasons(stage: Any, unseen: set[str], tree: "_Tree", locks: "_Locks") -> It
             yield from tree.params(item)
         elif not item.hash_info:
             yield f"{_path(item)} is not in the lock"
-        elif _path(item) not in unseen:
+        elif _path(item) not in unseen or (_path(item).startswith(SOURCE) and item.exists):
             yield from tree.content(item)
         elif read:
             yield from locks.agree(item)
