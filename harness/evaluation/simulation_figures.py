@@ -74,7 +74,7 @@ def _by_speakers(path: Path, table: pd.DataFrame) -> None:
             panel.set_xscale("log")
             panel.set_xticks(sizes, [str(size) for size in sizes], fontsize=6)
             panel.minorticks_off()
-    label = "false positives (%), before any floor; grey: no p is told"
+    label = "false positives (%), before any floor; grey: no headline"
     _save(figure, path, "speakers", label)
 
 

@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 from tabulate import tabulate
 
 from harness.evaluation import floors
+from harness.evaluation.rendering import probability
 from harness.evaluation.simulation import (
     ALPHA,
     GAINS,
@@ -184,12 +185,12 @@ def _few_speakers(settings: list[Setting]) -> list[str]:
     about = (
         "Tests as they are defined: the headline from three seeds up and at every standard "
         f"deviation over seeds, the others with any seeds and at {min(SEED_SDS):g}, where speakers "
-        "alone decide. No p over speakers is told below the smallest that an exact two-tailed test "
-        f"on so many can reach, so up to five of them no p of {100 * ALPHA:g} % is left. None is "
-        f"told at all before {100 * ALPHA:g} % can be reached and a true null is rejected in at "
-        f"most {100 * TOLERATED:g} % of corpora: "
+        "alone decide. The smallest p is that of an exact two-tailed test on so many speakers; no "
+        "p over speakers is told below it. A p is told from the number of speakers on at which it "
+        f"can reach {100 * ALPHA:g} %, and a true null is rejected in at most "
+        f"{100 * TOLERATED:g} % of corpora, half as often again as it says: "
         + "; ".join(f"{test} from {n} speakers" for test, n in enough.items())
-        + ". The columns are false positives and, where there is an interval, its coverage, in %."
+        + ". The columns are false positives and coverage of the interval, in %."
     )
     judged = {test: _null(settings, test) for test in OVER_SPEAKERS}
     columns = [
@@ -199,7 +200,7 @@ def _few_speakers(settings: list[Setting]) -> list[str]:
     ]
     lines = [
         [
-            *(str(speakers), f"{floors.exact(speakers):.2g}"),
+            *(str(speakers), probability(floors.exact(speakers))),
             *(_range([each[key] for each in judged[test][speakers]]) for test, key in columns),
         ]
         for speakers in sorted(judged["headline"])
@@ -213,9 +214,9 @@ def _few_seeds(settings: list[Setting]) -> list[str]:
     few = [n for n in SEEDS if n < FROM_SEEDS]
     columns = [(n, sd) for n in few for sd in SEED_SDS]
     about = (
-        f"With fewer than {FROM_SEEDS} seeds no test covers both. False positives (%) of the "
-        "bootstrap over speakers, which is all that is left, by the standard deviation over "
-        "seeds: other seeds are not covered, so Table 2 has no p then."
+        f"With fewer than {FROM_SEEDS} seeds no test covers seeds and speakers, and Table 2 has no "
+        "p. These are the false positives (%) of the bootstrap over speakers, which cannot know of "
+        "other seeds, by the standard deviation over seeds."
     )
     rates: dict[int, dict[tuple[int, float], float]] = {}
     for each in settings:
