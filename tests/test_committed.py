@@ -119,6 +119,31 @@ def test_the_headline_keeps_its_level_and_coverage_where_the_truth_is_known():
         assert each["gain"] != 0 or 0.04 <= each["rejected"] <= 0.06
 
 
+def test_the_readme_says_what_the_simulation_found():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    null = [each for each in simulated()["settings"] if each["gain"] == 0]
+
+    def right(test, speakers, seeds=range(3, 9)):
+        """Least and most often, in %, that a test sees no difference where there is none."""
+        some = [s for s in null if s["test"] == test and s["seeds"] in seeds]
+        rates = [100 * (1 - s["rejected"]) for s in some if s["speakers"] in speakers]
+        return min(rates), max(rates)
+
+    large = range(30, 569)
+    for part in (
+        "{:.1f} to {:.1f} % of them from three seeds".format(*right("headline", large)),
+        "{:.1f} to {:.1f} % with 6 to 20 speakers".format(*right("headline", range(6, 21))),
+        "a bootstrap over speakers alone in as little as {:.0f} %".format(
+            *right("bootstrap", large)
+        ),
+        "Fisher's z on clips in {:.0f} %".format(*right("fisher z", large)),
+        "in {1:.0f} to {0:.0f} % of them. So".format(
+            *(100 - each for each in right("bootstrap", range(2, 9), seeds=[1]))
+        ),
+    ):
+        assert part in readme
+
+
 def test_a_p_is_told_from_the_speakers_on_that_the_simulation_finds_enough():
     enough = fewest(simulated()["settings"])
     enough["mrmc"] = enough.pop("headline")
