@@ -15,6 +15,7 @@ from harness.evaluation.significance import comparisons, gather, scores
 from harness.stage import run
 
 FACTS = ("params", "params_trained", "width", "epochs")
+SMALL = ("p", "p_holm", "smallest_p")  # may be tiny
 DECIMALS = 8  # below this, a sum's last bits depend on the machine's BLAS
 
 
@@ -59,12 +60,12 @@ def _place(baseline: Row | None, rows: list[Row]) -> int | None:
 
 
 def rounded(value: Any, key: str = "") -> Any:
-    """Floats with `DECIMALS` decimals, but a p with six significant digits: it may be tiny."""
+    """Floats with `DECIMALS` decimals, but those of `SMALL` with six significant digits."""
     if isinstance(value, dict):
         return {name: rounded(each, name) for name, each in value.items()}
     if not isinstance(value, float):
         return value
-    return float(f"{value:.6g}") if key in ("p", "p_holm") else round(value, DECIMALS)
+    return float(f"{value:.6g}") if key in SMALL else round(value, DECIMALS)
 
 
 def write(path: Path, content: object) -> None:

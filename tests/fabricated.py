@@ -58,7 +58,9 @@ def paper_training(**changes):
     return train | readings().model_dump() | changes
 
 
-def write_params(names, seeds, selection="last", profile="toy", corpus="toy", **changes):
+def write_params(
+    names, seeds, selection="last", profile="toy", corpus="toy", speakers=12, **changes
+):
     """The paper's, with `changes` of keys of the train block and of readings."""
     train = block(Train, "train", REPOSITORY / "profiles" / "hume-vb.yaml").model_dump()
     read = {key: changes.pop(key) for key in list(changes) if key in Readings.model_fields}
@@ -72,7 +74,8 @@ def write_params(names, seeds, selection="last", profile="toy", corpus="toy", **
     shutil.copytree(REPOSITORY / PRESETS, PRESETS, dirs_exist_ok=True)
     folder = Path("data", profile)
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"name": corpus, "targets": TARGETS, "ceiling": {"mean": 0.9}, "speakers": {"dev": 12}}
+    about = {"name": corpus, "targets": TARGETS, "ceiling": {"mean": 0.9}}
+    about["speakers"] = {"dev": speakers}
     (folder / "corpus.json").write_text(json.dumps(about))
 
 
@@ -108,7 +111,7 @@ def write_tree(truth, seeds=(1, 2), speakers=12, selection="last", names=None, *
     epoch is 0.01 better. `names`: the rows in the table, if not all.
     """
     rng = np.random.default_rng(3)
-    write_params(names or list(truth), seeds, selection, **params)
+    write_params(names or list(truth), seeds, selection, speakers=speakers, **params)
     profile = params.get("profile", "toy")
     size = speakers * 10
     clips = [f"{i:04d}" for i in range(size)]  # ids that look like numbers must stay text

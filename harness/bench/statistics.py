@@ -53,7 +53,7 @@ def vectorised(sums_of: Array, resamples: int) -> Array:
     return scored(sums_of, weights)
 
 
-def scored(sums_of: Array, weights: NDArray[np.int64]) -> Array:
+def scored(sums_of: Array, weights: NDArray[np.integer]) -> Array:
     """Ĉ of given resamples, `weights` [resamples, speakers]: [resamples, rows, seeds]."""
     return resampled_scores(sums_of, weights)
 

@@ -12,12 +12,13 @@ from scipy.special import ndtr, ndtri
 from harness.errors import RunError
 from harness.evaluation.ccc import Array, ccc_from_moments
 
-BLOCK = 2**21  # numbers in one block of resampled sums: 16 MiB
+BLOCK = 2**21  # numbers in one block of draws or of resampled sums: 16 MiB
 
 
-def speaker_weights(speakers: int, resamples: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def speaker_weights(speakers: int, resamples: int, rng: np.random.Generator) -> NDArray[np.int32]:
     """How often each speaker is drawn: [resamples, speakers], each row a multinomial draw.
 
+    Drawn in blocks of resamples, the same numbers as all at once, so that memory stays small.
     Raises RunError with fewer than two speakers, where there is nothing to resample.
     """
     if speakers < 2:
@@ -25,13 +26,17 @@ def speaker_weights(speakers: int, resamples: int, rng: np.random.Generator) -> 
             f"the dev split has {speakers} speaker; a bootstrap over speakers needs two or more, "
             "so use a corpus with more speakers in dev"
         )
-    drawn = rng.integers(speakers, size=(resamples, speakers))
-    drawn += speakers * np.arange(resamples)[:, np.newaxis]  # counts of all resamples at once
-    counts = np.bincount(drawn.ravel(), minlength=resamples * speakers)
-    return counts.reshape(resamples, speakers)
+    counts = np.empty((resamples, speakers), dtype=np.int32)
+    step = max(1, BLOCK // speakers)
+    for start in range(0, resamples, step):
+        block = counts[start : start + step]
+        drawn = rng.integers(speakers, size=block.shape)
+        drawn += speakers * np.arange(len(block))[:, np.newaxis]  # counts of a block at once
+        block[:] = np.bincount(drawn.ravel(), minlength=block.size).reshape(block.shape)
+    return counts
 
 
-def resampled_scores(moments: Array, weights: NDArray[np.int64]) -> Array:
+def resampled_scores(moments: Array, weights: NDArray[np.integer]) -> Array:
     """Ĉ of every cell in every resample: [rows, seeds, speakers, targets, 6] → [R, rows, seeds].
 
     One matrix product for each of the six sums, weights [R, speakers] by moments [speakers,

@@ -8,6 +8,7 @@ assignment of speakers, with the seeds held fixed.
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.evaluation.bootstrap import BLOCK
 from harness.evaluation.ccc import Array, ccc_from_moments
 
 ROUNDING = 1e-12  # swapped differences this close to the observed one are ties
@@ -28,21 +29,25 @@ def swapped_differences(row: Array, baseline: Array, pattern: NDArray) -> Array:
     """Ĉ of `row` minus Ĉ of `baseline` after each pattern of swaps: → [P, seeds].
 
     `row` and `baseline`: moments [seeds, speakers, targets, 6]; one matrix product over speakers
-    for each sum that differs between the two (those of the labels do not).
+    for each sum that differs between the two (those of the labels do not), in blocks of patterns
+    so that memory stays small.
     """
     seeds, speakers, targets, sums = row.shape
     change = np.moveaxis(baseline - row, (3, 1), (0, 1))  # [6, speakers, seeds, targets]
-    moved = np.zeros((sums, len(pattern), seeds, targets))
-    weights = pattern.astype(np.float64)
-    for into, each in zip(moved, change, strict=True):
-        if each.any():
-            into[:] = (weights @ each.reshape(speakers, -1)).reshape(-1, seeds, targets)
-    moved = np.moveaxis(moved, 0, -1)
-    scores = [
-        ccc_from_moments(moments.sum(axis=1) + sign * moved).mean(axis=-1)
-        for moments, sign in ((row, 1), (baseline, -1))
-    ]
-    return scores[0] - scores[1]
+    differences = np.empty((len(pattern), seeds))
+    step = max(1, BLOCK // max(row[:, 0].size, speakers))
+    for start in range(0, len(pattern), step):
+        weights = pattern[start : start + step].astype(np.float64)
+        moved = np.zeros((sums, len(weights), seeds, targets))
+        for into, each in zip(moved, change, strict=True):
+            if each.any():
+                into[:] = (weights @ each.reshape(speakers, -1)).reshape(-1, seeds, targets)
+        ours, theirs = (
+            ccc_from_moments(moments.sum(axis=1) + sign * np.moveaxis(moved, 0, -1)).mean(axis=-1)
+            for moments, sign in ((row, 1), (baseline, -1))
+        )
+        differences[start : start + step] = ours - theirs
+    return differences
 
 
 def p_permutation(observed: float, permuted: Array, exact: bool) -> float:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from tabulate import tabulate
@@ -19,11 +20,24 @@ def number(value: float | None, decimals: int) -> str:
     return DASH if value is None else f"{value:.{decimals}f}"
 
 
-def probability(p: float | None) -> str:
-    """p with three decimals, or four below 0.001, and then at least "<0.0001"."""
+def probability(p: float | None, smallest: float | None = None) -> str:
+    """p with three decimals, or four below 0.001, and then at least "<0.0001".
+
+    A p that is the `smallest` that can be told is a bound, "≤ 0.01", and is rounded up.
+    """
     if p is not None and p < 0.00005:
         return "<0.0001"
-    return number(p, 4 if p is not None and p < 0.001 else 3)
+    decimals = 4 if p is not None and p < 0.001 else 3
+    if p is not None and smallest is not None and p <= smallest < 1:
+        exact, unit = Decimal(f"{p:.6g}"), Decimal(1).scaleb(-decimals)
+        return f"≤ {exact.quantize(unit, ROUND_CEILING).normalize()}"
+    return number(p, decimals)
+
+
+def corrected(holm: float | None, p: float | None, smallest: float | None) -> str:
+    """Holm's p as text: it is a bound where the p that it corrects is one."""
+    at_floor = p is not None and smallest is not None and p <= smallest
+    return probability(holm, holm if at_floor else None)
 
 
 def _score(row: dict[str, Any]) -> str:
@@ -36,13 +50,13 @@ def _interval(row: dict[str, Any], key: str, decimals: int) -> str:
     return DASH if low is None else f"[{number(low, decimals)}, {number(high, decimals)}]"
 
 
-def _gain(kind: str, brief: bool, alpha: float) -> list[tuple[str, Cell]]:
+def _gain(kind: str, brief: bool, alpha: float, smallest: float | None) -> list[tuple[str, Cell]]:
     key, p, holm = f"{kind}_gain", f"p_{kind}", f"p_{kind}_holm"
     paper: Cell = lambda row: number(row["paper"][key], 1)  # noqa: E731
     if brief:
         return [
             (f"{kind} %", lambda row: number(row[key], 1)),
-            ("p", lambda row: probability(row[p]) + _star(row[holm], alpha)),
+            ("p", lambda row: _starred(probability(row[p], smallest), row[holm], alpha)),
             ("paper", paper),
         ]
 
@@ -52,14 +66,15 @@ def _gain(kind: str, brief: bool, alpha: float) -> list[tuple[str, Cell]]:
 
     return [
         (f"{kind} gain (%)", with_interval),
-        (f"p ({kind})", lambda row: probability(row[p])),
-        (f"Holm ({kind})", lambda row: probability(row[holm])),
+        (f"p ({kind})", lambda row: probability(row[p], smallest)),
+        (f"Holm ({kind})", lambda row: corrected(row[holm], row[p], smallest)),
         (f"paper {kind}", paper),
     ]
 
 
-def _star(p: float | None, alpha: float) -> str:
-    return "*" if p is not None and p <= alpha else ""
+def _starred(p: str, holm: float | None, alpha: float) -> str:
+    star = "*" if holm is not None and holm <= alpha else ""
+    return f"{p.replace(' ', '')}{star}"  # every column counts
 
 
 def _alpha(table: dict[str, Any]) -> float:
@@ -77,8 +92,11 @@ def _columns(table: dict[str, Any], brief: bool) -> list[tuple[str, Cell]]:
         (f"{100 * table['level']:g} % interval", lambda row: _interval(row, "ccc", 3)),
         ("paper" if brief else "paper Ĉ", lambda row: number(row["paper"]["ccc"], 3)),
     ]
-    alpha = _alpha(table)
-    gains = [*_gain("local", brief, alpha), *_gain("global", brief, alpha)]
+    gains = [
+        column
+        for kind in ("local", "global")
+        for column in _gain(kind, brief, _alpha(table), table["smallest_p"])
+    ]
     return [("row", lambda row: row["row"]), *([] if brief else params), *scores, *gains]
 
 
@@ -108,11 +126,15 @@ def markdown(table: dict[str, Any]) -> str:
 
 
 def comma_separated(table: dict[str, Any]) -> str:
-    """One line a row, numbers unrounded; every line names its corpus, selection and seeds."""
+    """One line a row, numbers unrounded; every line names its corpus, selection and seeds.
+
+    A p that is `smallest_p` is a bound.
+    """
     about = {
         "corpus": table["corpus"],
         "selection": table["selection"],
         "seeds": " ".join(map(str, table["seeds"])),
+        "smallest_p": table["smallest_p"],
     }
     lines = []
     for row in table["rows"]:
@@ -159,7 +181,7 @@ def latex(table: dict[str, Any]) -> str:
 def _escape(text: str) -> str:
     for plain, tex in (
         *((sign, f"\\{sign}") for sign in "%_&#"),
-        *(("Ĉ", r"$\hat{C}$"), ("±", r"$\pm$"), (DASH, "--")),
+        *(("Ĉ", r"$\hat{C}$"), ("±", r"$\pm$"), ("≤", r"$\leq$"), (DASH, "--")),
     ):
         text = text.replace(plain, tex)
     return text
@@ -184,5 +206,7 @@ def show(table: dict[str, Any]) -> None:
     if first:
         console.print(first, style="bold", markup=False)
     console.print(drawn)
-    starred = f"* marks a p that Holm's correction leaves at or below {_alpha(table):g}."
-    console.print(f"{caption(table)} {starred}", markup=False)
+    starred = ""
+    if table["smallest_p"] is not None:
+        starred = f" * marks a p that Holm's correction leaves at or below {_alpha(table):g}."
+    console.print(f"{caption(table)}{starred}", markup=False)

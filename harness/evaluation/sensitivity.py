@@ -6,15 +6,16 @@ from tabulate import tabulate
 
 from harness.config.readings import Readings, base, changes
 from harness.config.table import Row
+from harness.evaluation import floors
 from harness.evaluation.ccc import Array, mean_ccc
-from harness.evaluation.rendering import number, probability
+from harness.evaluation.rendering import DASH, corrected, number, probability
 from harness.evaluation.significance import headline, holm
 
 SIGN = {True: "higher", False: "lower"}
 
 
 def compared(row: str, other: str, moments: dict[str, Array], level: float) -> dict[str, Any]:
-    """Ĉ of `row` less Ĉ of `other`, with interval and two-tailed p.
+    """Ĉ of `row` less Ĉ of `other`, with interval and two-tailed p, None where there is none.
 
     `moments`: row → [seeds, speakers, targets, 6], the same seeds and speakers in all.
     """
@@ -28,6 +29,7 @@ def compared(row: str, other: str, moments: dict[str, Array], level: float) -> d
         "low": found.low,
         "high": found.high,
         "p": found.p,
+        "smallest_p": found.smallest_p,
         "covers": found.covers,
     }
 
@@ -67,12 +69,14 @@ def control_pairs(rows: list[str], table: list[Row]) -> list[tuple[str, str]]:
 
 
 def meaning(line: dict[str, Any]) -> str:
-    """What the reading decides, and what was seen."""
+    """What the reading decides, and what was seen; nothing is where there is no p."""
     keys = changes(line["row"])
     about = [
         f.description or "" for k in keys if (f := Readings.model_fields.get(k)) is not None
     ] or ["every key that params.yaml leaves to the preset"]
-    if line["low"] <= 0 <= line["high"]:
+    if line["p"] is None:
+        seen = DASH
+    elif line["low"] <= 0 <= line["high"]:
         seen = "no difference seen"
     else:
         seen = f"Ĉ {SIGN[line['difference'] > 0]}"
@@ -87,7 +91,7 @@ def markdown(found: dict[str, Any]) -> str:
         [
             *(base(line["row"]), line["change"], line["from"], number(line["ccc"], 3)),
             *_difference(line),
-            probability(line["p_holm"]),
+            corrected(line["p_holm"], line["p"], line["smallest_p"]),
             meaning(line),
         ]
         for line in found["readings"]
@@ -118,18 +122,30 @@ CONTROLS = (
 def caption(found: dict[str, Any]) -> str:
     """How the table was made, in sentences."""
     seeds = ", ".join(map(str, found["seeds"]))
+    family = sum(line["p"] is not None for line in found["readings"])
+    if family:
+        tests = (
+            f"Interval and two-tailed p cover {found['covers']}; ≤ marks a p at the smallest that "
+            "so many seeds and speakers can vouch for; Holm's p is corrected for the "
+            f"{family} comparisons. The meaning is read off the interval alone."
+        )
+    else:
+        tests = (
+            f"p takes three seeds and {floors.FEWEST['mrmc']} dev speakers, so there is none, and "
+            f"no meaning. The interval covers {found['covers'] or 'nothing'}."
+        )
     return (
         f"Starting from the readings of profile {found['profile']} (preset {found['preset']}), one "
         f"is changed at a time, and the row is trained again with seeds {seeds}. The change in Ĉ "
-        f"is on the {found['speakers']} dev speakers; interval and two-tailed p cover "
-        f"{found['covers']}; Holm's p is corrected for the {len(found['readings'])} comparisons. "
-        "The meaning is read off the interval alone."
+        f"is on the {found['speakers']} dev speakers. {tests}"
     )
 
 
 def _difference(line: dict[str, Any]) -> list[str]:
-    interval = f"[{line['low']:+.3f}, {line['high']:+.3f}]"
-    return [f"{line['difference']:+.3f}", interval, probability(line["p"])]
+    low, high = line["low"], line["high"]
+    interval = DASH if low is None else f"[{low:+.3f}, {high:+.3f}]"
+    p = probability(line["p"], line["smallest_p"])
+    return [f"{line['difference']:+.3f}", interval, p]
 
 
 def _table(body: list[list[str]], head: list[str]) -> str:

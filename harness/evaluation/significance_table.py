@@ -4,7 +4,8 @@ from typing import Any
 
 from tabulate import tabulate
 
-from harness.evaluation.rendering import DASH, number, probability
+from harness.evaluation import floors
+from harness.evaluation.rendering import DASH, corrected, number, probability
 from harness.evaluation.table import warning
 
 KINDS = {
@@ -56,12 +57,23 @@ def _about(lines: list[Line], table: dict[str, Any]) -> str:
     smallest = one["tests"]["sign flip"]["smallest_p"]
     seeds = len(table["seeds"])
     kinds = "; ".join(f"{kind}, {meaning}" for kind, meaning in KINDS.items())
+    if one["smallest_p"] is None:
+        headline = (
+            f"There is no headline, and nothing for Holm to correct: it takes three seeds and "
+            f"{floors.FEWEST['mrmc']} dev speakers."
+        )
+    else:
+        headline = (
+            f"The headline covers {one['covers']}; Holm corrects it for the table's "
+            f"{one['family']} different pairs of rows."
+        )
     sentences = [
         f"Comparisons: {kinds}.",
-        f"The headline covers {one['covers']}; Holm corrects it for the table's {one['family']} "
-        "different pairs of rows.",
+        headline,
         "What covers speakers or clips only says nothing about other seeds, and the reverse. "
         "results/simulation shows how often each test is wrong.",
+        "≤ marks a p at the smallest that its test tells here; a test that has too little to go "
+        "on tells none.",
     ]
     if smallest is not None:
         sentences.append(
@@ -79,13 +91,22 @@ def _p(lines: list[Line]) -> str:
     rows = [
         [
             *(kind, row, found["baseline"], f"{found['difference']:+.4f}"),
-            *(probability(found["p"]), probability(found["p_holm"])),
-            *(probability(found["tests"][name]["p"]) for name in TESTS),
+            probability(found["p"], found["smallest_p"]),
+            corrected(found["p_holm"], found["p"], found["smallest_p"]),
+            *(_probability(found["tests"][name]) for name in TESTS),
         ]
         for kind, row, found in lines
     ]
-    covers = [lines[0][2]["covers"], "", *(_covers(lines, name) for name in TESTS)]
+    headline = lines[0][2]
+    covers = [
+        headline["covers"] if headline["smallest_p"] is not None else "",
+        *("", *(_covers(lines, name) for name in TESTS)),
+    ]
     return _markdown([["covers", "", "", "", *covers], *rows], head, texts=3)
+
+
+def _probability(test: dict[str, Any]) -> str:
+    return probability(test["p"], test["smallest_p"])
 
 
 def _intervals(lines: list[Line]) -> str:

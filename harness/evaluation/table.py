@@ -5,6 +5,7 @@ from typing import Any
 from harness.config.statistics import Statistics
 from harness.config.table import Row
 from harness.errors import RunError
+from harness.evaluation import floors
 from harness.paper import Paper, Printed
 
 SPLIT = "dev"
@@ -28,9 +29,9 @@ def build(
 
     `statistics`: row → numbers (statistics.json); `corpus`: corpus.json; `training`: train block
     and readings, set beside the paper's settings. Gains in percent, null for a baseline; `paper`
-    cells are null for a row that the paper does not have. `covers` and `comparisons`: which
-    variance p covers, and for how many comparisons Holm corrects it; null where there is none.
-    Raises RunError when a row has no statistics.
+    cells are null for a row that the paper does not have. `covers`: which variance the gains'
+    intervals and p cover; `smallest_p`: the smallest p that is told; `comparisons`: for how many
+    Holm corrects it; null where there is none. Raises RunError when a row has no statistics.
     """
     numbers = [_numbers(statistics, row) for row in rows]
     compared = [each for found in numbers for each in found["comparisons"].values() if each]
@@ -51,6 +52,7 @@ def build(
         "resamples": settings.resamples,
         "level": settings.level,
         "covers": compared[0]["covers"] if compared else None,
+        "smallest_p": compared[0]["smallest_p"] if compared else None,
         "comparisons": compared[0]["family"] if compared else None,
         "rows": [_row(row, found, paper) for row, found in zip(rows, numbers, strict=True)],
     }
@@ -118,7 +120,6 @@ def caption(table: dict[str, Any]) -> str:
     """What the numbers are, in sentences: data, seeds, selection, ±, interval, p, and gains."""
     seeds, first = table["seeds"], table["rows"][0]["row"]
     percent = f"{100 * table['level']:g} %"
-    speakers = f"{table['speakers']} {SPLIT}" if table["speakers"] else SPLIT
     sentences = [
         f"Table 2 of Jing et al. (2022) reproduced on the corpus {table['corpus']} with "
         f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({', '.join(map(str, seeds))}).",
@@ -126,8 +127,7 @@ def caption(table: dict[str, Any]) -> str:
         "± is the standard deviation over seeds."
         if len(seeds) > 1
         else "± would be the standard deviation over seeds: n/a with one seed.",
-        f"The {percent} interval of Ĉ (percentile) is from {table['resamples']:,} paired bootstrap "
-        f"resamples of the {speakers} speakers, for these seeds.",
+        *_bootstrap(table, percent),
         *_tests(table, percent),
         "Gains are relative, in percent, from unrounded Ĉ: local over the vanilla row of the same "
         f"encoder, global over {first}.",
@@ -143,20 +143,47 @@ def caption(table: dict[str, Any]) -> str:
     return " ".join(sentences)
 
 
+def _bootstrap(table: dict[str, Any], percent: str) -> list[str]:
+    if table["rows"][0]["ccc_low"] is None:
+        return [f"There is one {SPLIT} speaker, so there is no interval and no p."]
+    speakers = f"{table['speakers']} {SPLIT}" if table["speakers"] else SPLIT
+    sentences = [
+        f"The {percent} interval of Ĉ (percentile) is from {table['resamples']:,} paired bootstrap "
+        f"resamples of the {speakers} speakers, for these seeds."
+    ]
+    enough = floors.FEWEST["bootstrap"]
+    if table["speakers"] and table["speakers"] < enough:
+        sentences.append(
+            f"With fewer than {enough} speakers bootstrap intervals are too narrow "
+            "(results/simulation)."
+        )
+    return sentences
+
+
 def _tests(table: dict[str, Any], percent: str) -> list[str]:
+    """Of the gains' intervals and of p: what they cover, and why there is no p."""
     if table["covers"] is None:
         return []
-    if "seeds" in table["covers"]:
-        how = "are of the test that takes seeds as readers and speakers as cases, and cover both"
-    else:
-        how = (
-            "are from the same resamples and cover the choice of speakers, not of seeds, which "
-            "takes three seeds or more"
-        )
+    gains = f"The {percent} intervals of the gains"
+    beside = "All tests stand side by side in significance.md."
+    if "seeds" not in table["covers"]:
+        return [
+            f"{gains} are from the same resamples and cover speakers only, for these seeds.",
+            f"p takes three seeds or more, so there is none. {beside}",
+        ]
+    sentences = [
+        f"{gains} are of the test that takes seeds as readers and speakers as cases, and cover "
+        "both."
+    ]
+    if table["smallest_p"] is None:
+        enough = floors.FEWEST["mrmc"]
+        few = f"p takes {enough} {SPLIT} speakers or more, so there is none."
+        return [*sentences, f"{few} {beside}"]
     return [
-        f"p (two-tailed, of the difference of Ĉ) and the {percent} intervals of the gains {how}; "
-        f"Holm corrects p for the table's {table['comparisons']} comparisons. "
-        "All tests stand side by side in significance.md."
+        *sentences,
+        "p (two-tailed, of the difference of Ĉ) is of that test; ≤ marks a p at the smallest that "
+        f"so many seeds and speakers can vouch for. Holm corrects p for the table's "
+        f"{table['comparisons']} comparisons. {beside}",
     ]
 
 

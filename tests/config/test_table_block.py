@@ -84,7 +84,11 @@ def test_mistakes_are_named(params, old, new, message):
     ("old", "new"),
     [
         ("resamples: 100", "resamples: 0"),
+        ("resamples: 100", "resamples: 99"),
+        ("resamples: 100", "resamples: 1000000000"),  # gigabytes of draws
         ("level: 0.95", "level: 95"),
+        ("level: 0.95", "level: 0.9999999999999999"),  # an infinite interval
+        ("level: 0.95", "level: 0.05"),  # α for the level
         ("seed: 0", "seed: -1"),
     ],
 )

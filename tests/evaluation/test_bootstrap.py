@@ -54,6 +54,14 @@ def test_weights_are_multinomial_draws_of_the_speakers():
     assert np.cov(weights.T)[0, 1] == pytest.approx(-1 / 5, abs=0.02)
 
 
+@pytest.mark.parametrize("block", [1, 30, 2**21])
+def test_weights_drawn_in_blocks_are_those_drawn_at_once(monkeypatch, block):
+    monkeypatch.setattr(bootstrap, "BLOCK", block)
+    weights = speaker_weights(7, 100, np.random.default_rng(3))
+    drawn = np.random.default_rng(3).integers(7, size=(100, 7))
+    assert weights.tolist() == [[row.count(j) for j in range(7)] for row in drawn.tolist()]
+
+
 def test_one_speaker_cannot_be_resampled():
     with pytest.raises(RunError, match="dev split has 1 speaker"):
         speaker_weights(1, 10, np.random.default_rng(0))

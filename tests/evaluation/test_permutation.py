@@ -1,9 +1,12 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.evaluation import permutation
 from harness.evaluation.ccc import mean_ccc, moments
 from harness.evaluation.permutation import p_permutation, swapped_differences, swaps
 from tests.evaluation.systems import cells
@@ -59,6 +62,25 @@ def test_a_swap_is_a_swap_of_the_speakers_predictions():
     for seed, found in enumerate(swapped_differences(sums[0], sums[1], pattern)[0]):
         one, other = (float(mean_ccc(moments(labels, row[seed], speaker))) for row in swapped)
         assert found == pytest.approx(one - other, abs=1e-12)
+
+
+def test_swaps_in_blocks_are_the_swaps_at_once(monkeypatch):
+    *_, sums = cells(speakers=7)
+    pattern, _ = swaps(7, 128, np.random.default_rng(0))
+    whole = swapped_differences(sums[0], sums[1], pattern)
+    monkeypatch.setattr(permutation, "BLOCK", 100)  # two patterns at a time
+    assert swapped_differences(sums[0], sums[1], pattern) == pytest.approx(whole, abs=1e-12)
+
+
+def test_memory_does_not_grow_with_seeds_times_resamples():
+    """20,000 swaps of 25 seeds and 10 targets: their sums alone would be 240 MB."""
+    sums = np.ones((25, 8, 10, 6)) + np.random.default_rng(0).random((2, 25, 8, 10, 6))
+    pattern, _ = swaps(8, 20_000, np.random.default_rng(0))
+    tracemalloc.start()
+    swapped_differences(sums[0], sums[1], np.resize(pattern, (20_000, 8)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150e6
 
 
 def test_no_swap_is_the_difference_and_all_swaps_its_negative():

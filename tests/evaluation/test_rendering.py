@@ -4,7 +4,15 @@ import io
 import pytest
 
 from harness.config.table import Row
-from harness.evaluation.rendering import comma_separated, latex, markdown, number, probability, show
+from harness.evaluation.rendering import (
+    comma_separated,
+    corrected,
+    latex,
+    markdown,
+    number,
+    probability,
+    show,
+)
 from harness.evaluation.table import caption
 from tests.evaluation.test_table import ROWS, table
 
@@ -30,6 +38,7 @@ BASELINE = dict.fromkeys(key for key in NUMBERS if "gain" in key or key.startswi
 
 def rendered(**changes):
     built = table(facts={key: NUMBERS[key] for key in NUMBERS if key not in BASELINE}, **changes)
+    built["smallest_p"] = 0.0001
     for row in built["rows"]:
         row.update(NUMBERS)
     built["rows"][0].update(BASELINE)
@@ -50,6 +59,29 @@ def test_number_and_probability():
         "1.000",
         "–",
     ]
+
+
+def test_a_p_at_the_smallest_that_can_be_told_is_a_bound_and_stays_true_when_rounded():
+    told = [(0.01, "≤ 0.01"), (0.03 / 7, "≤ 0.005"), (2 / 10_001, "≤ 0.0002"), (0.25, "≤ 0.25")]
+    told += [(2 / 2**6, "≤ 0.032"), (0.03 / 40, "≤ 0.0008"), (1e-9, "<0.0001"), (1.0, "1.000")]
+    for smallest, text in told:
+        assert probability(smallest, smallest) == text
+    assert probability(0.0101, 0.01) == "0.010"
+    assert probability(None, 0.01) == "–"
+    assert corrected(0.15, 0.01, 0.01) == "≤ 0.15"
+    assert corrected(57 * 0.01, 0.01, 0.01) == "≤ 0.57"  # 0.5700000000000001 as a float
+    assert corrected(0.16, 0.011, 0.01) == "0.160"
+    assert corrected(1.0, 0.3, 0.01) == "1.000"
+    assert corrected(None, None, None) == "–"
+
+
+@pytest.mark.parametrize(("render", "text"), [(markdown, "≤ 0.01"), (latex, r"$\leq$ 0.01")])
+def test_every_form_of_the_table_marks_a_bound(render, text):
+    built = rendered() | {"smallest_p": 0.01}
+    built["rows"][1] |= {"p_local": 0.01, "p_local_holm": 0.15}
+    for found in (text, text.replace("0.01", "0.15")):
+        assert f" {found} " in render(built)
+        assert f" {found} " not in render({**built, "smallest_p": 0.005})
 
 
 def test_markdown_has_ours_and_the_papers_numbers_side_by_side():
@@ -92,6 +124,7 @@ def test_every_line_of_the_csv_names_its_corpus_and_numbers_are_unrounded():
     assert (lines[1]["local_gain"], lines[1]["paper_ccc"]) == ("4.17", "0.674")
     assert (lines[1]["selection"], lines[1]["seeds"]) == ("last", "1 2 3")
     assert lines[0]["p_local"] == ""
+    assert {line["smallest_p"] for line in lines} == {"0.0001"}
 
 
 def test_latex_has_as_many_cells_as_columns_and_escapes_its_text():
@@ -110,7 +143,8 @@ def test_latex_has_as_many_cells_as_columns_and_escapes_its_text():
 
 def test_without_a_terminal_the_printed_table_is_plain_text_of_100_columns(capsys):
     names = ["resnet18", "resnet18-rrtn", "resnet18-rrtn-ruwl", "cnn14-rrtn-ruwl"]
-    show(rendered(corpus="synthetic", rows=[Row(name, name, "rrtn") for name in names]))
+    built = rendered(corpus="synthetic", rows=[Row(name, name, "rrtn") for name in names])
+    show(built | {"smallest_p": 0.0002})
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert "synthetic, not hume-vb" in lines[0]
@@ -119,11 +153,21 @@ def test_without_a_terminal_the_printed_table_is_plain_text_of_100_columns(capsy
     assert "…" not in printed
     for name in names:
         assert sum(line.startswith(f"|{name} ") or f"|{name}|" in line for line in lines) == 1
-    assert any("0.0002*" in line and "10.0" in line for line in lines)
+    assert any("≤0.0002*" in line and "10.0" in line for line in lines)
     assert not any("0.071*" in line for line in lines)
     assert "* marks a p that Holm's correction leaves at or below 0.05." in " ".join(
         printed.split()
     )
+
+
+def test_without_a_p_nothing_is_said_about_stars(capsys):
+    built = rendered(seeds=[1, 2]) | {"smallest_p": None}
+    for row in built["rows"]:
+        row |= dict.fromkeys((key for key in row if key.startswith("p_")), None)
+    show(built)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "*" not in printed
+    assert "p takes three seeds or more, so there is none." in printed
 
 
 def test_one_seed_shows_no_standard_deviation():

@@ -23,7 +23,8 @@ from harness.evaluation.simulation import (
     simulate,
     worlds,
 )
-from harness.evaluation.simulation_report import band, outside
+from harness.evaluation.simulation_figures import OVER_SPEAKERS
+from harness.evaluation.simulation_report import band, fewest, outside
 from harness.evaluation.truth import World, draw
 from harness.simulate import simulate as command
 
@@ -55,12 +56,13 @@ def test_bca_from_pseudo_values_is_bca_from_the_jackknife():
     assert found["bootstrap"][1:] == percentile(drawn.mean(axis=1), 0.95)
 
 
-def test_every_test_appears_from_three_seeds_on_and_few_with_one():
-    found = outcomes(SMALL, Plan(1), 0)
-    assert {test for n, test in found if n == 3} == set(TESTS)
-    assert {test for n, test in found if n == 1} == {
-        *("headline", "bootstrap", "bootstrap BCa", "permutation", "fisher z")
-    }
+@pytest.mark.parametrize("speakers", [2, 30])
+def test_every_test_appears_from_three_seeds_on_and_few_below(speakers):
+    found = outcomes(World(speakers, 34 * speakers, 0.01, 0.0), Plan(1), 0)
+    one = {"bootstrap", "bootstrap BCa", "permutation", "fisher z"}
+    two = {*one, "sign flip", "t", "deep-significance", "rliable"}
+    for n, tests in {1: one, 2: two, 3: set(TESTS)}.items():
+        assert {test for seeds, test in found if seeds == n} == tests
 
 
 def test_draws_are_the_same_again_and_add_up():
@@ -112,9 +114,11 @@ def test_other_code_or_another_seed_is_another_simulation(tmp_path, monkeypatch)
     assert simulation.fingerprint(plan) != name
 
 
-def test_sizes_are_the_two_small_ones_and_hume_vbs():
-    assert {(w.speakers, w.clips) for w in worlds()} >= {(568, 19396)}
-    assert {w.speakers for w in worlds()} == {30, 60, 568}
+def test_sizes_go_from_two_speakers_to_hume_vbs_with_as_many_clips_each():
+    sizes = {w.speakers: w.clips for w in worlds()}
+    assert set(sizes) == {2, 3, 4, 5, 6, 8, 12, 20, 30, 60, 568}
+    assert sizes[568] == 19396
+    assert all(clips / n == pytest.approx(34, abs=0.2) for n, clips in sizes.items())
     assert 0.0 in {w.gain for w in worlds()}
 
 
@@ -155,11 +159,44 @@ def rates(**changes):
         ({"covered": 0.92, "gain": 0.02}, True),
         ({"covered": 0.98}, True),
         ({"rejected": 0.2, "seeds": 1}, False),
+        ({"rejected": 0.02, "speakers": 20}, False),
         ({"rejected": 0.2, "test": "t"}, False),
     ],
 )
 def test_a_headline_off_target_is_named(changes, missed):
     assert bool(outside([rates(**changes)])) == missed
+
+
+@pytest.mark.parametrize(
+    ("changes", "enough"),
+    [
+        ({}, 6),  # with 5 speakers no exact p reaches 5 %
+        ({6: 0.076}, 8),
+        ({12: 0.2}, 30),  # what is right by chance below a size that is wrong does not count
+        ({30: 0.2}, 0),
+    ],
+)
+def test_a_p_is_told_from_the_speakers_on_where_it_means_something(changes, enough):
+    sizes = dict.fromkeys((2, 3, 5, 6, 8, 12, 30), 0.05) | changes
+    found = [
+        rates(speakers=n, rejected=rate, test=test, covers=TESTS[test], seeds=seeds)
+        for test in OVER_SPEAKERS
+        for n, rate in sizes.items()
+        for seeds in (3, 8)
+    ]
+    found += [
+        each | {"seed_sd": 0.5, "rejected": 0.9} for each in found if "and" not in each["covers"]
+    ]
+    assert fewest(found) == dict.fromkeys(OVER_SPEAKERS, enough)
+
+
+def test_few_speakers_alone_can_be_simulated(tmp_path):
+    options = ["simulate", "--draws", "1", "--jobs", "1", "--speakers", "2", "6"]
+    main([*options, "--out", str(tmp_path / "out"), "--scratch", str(tmp_path / "scratch")])
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files == {"few-speakers.svg", *(f"simulation.{kind}" for kind in ("csv", "json", "md"))}
+    text = (tmp_path / "out" / "simulation.md").read_text(encoding="utf-8")
+    assert "keeps to its target" not in text  # none of these sizes can tell
 
 
 def test_the_command_writes_the_report_and_the_same_again(tmp_path, monkeypatch):
@@ -170,7 +207,7 @@ def test_the_command_writes_the_report_and_the_same_again(tmp_path, monkeypatch)
         main([*options, "--out", str(tmp_path / name), "--scratch", str(tmp_path / "scratch")])
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert files == [
-        *("coverage.svg", "false-positives.svg", "power.svg"),
+        *("coverage.svg", "false-positives.svg", "few-speakers.svg", "power.svg"),
         *("simulation.csv", "simulation.json", "simulation.md"),
     ]
     for name in files:

@@ -20,8 +20,10 @@ def table(
     about=None,
 ):
     compared = dict.fromkeys(COMPARED, 0.5) | {"covers": "seeds and speakers", "family": 15}
+    compared["smallest_p"] = 0.01
     if len(seeds) < 3:
-        compared["covers"] = "speakers"
+        none = dict.fromkeys(("p", "p_holm", "smallest_p"))
+        compared |= none | {"covers": "speakers", "family": 0}
     numbers = dict.fromkeys(MEASURED, 0.5) | {"arithmetic": ["32-true on a"]} | (facts or {})
     numbers["comparisons"] = {"local": compared, "global": compared, "ruwl": None}
     statistics = {row.name: numbers | {"ccc": 0.5 + 0.1 * i} for i, row in enumerate(rows)}
@@ -45,6 +47,7 @@ def test_keys_that_other_commands_read():
     assert set(row) == {"row", "encoder", "method", *MEASURED, *gains, "paper"}
     assert (row["p_local"], row["p_ruwl"]) == (0.5, None)
     assert (built["covers"], built["comparisons"]) == ("seeds and speakers", 15)
+    assert built["smallest_p"] == 0.01
     assert (row["row"], row["encoder"], row["method"], row["ccc"]) == (*ROWS[1], 0.6)
     assert row["paper"] == {
         "params_m": 83.95,
@@ -98,13 +101,14 @@ def test_caption_with_one_seed_has_no_standard_deviation():
     text = caption(table(seeds=[7]))
     assert "with 1 seed (7)" in text
     assert "n/a with one seed" in text
-    assert "not of seeds, which takes three seeds or more" in text
+    assert "cover speakers only, for these seeds. p takes three seeds or more, so" in text
+    assert "Holm" not in text
 
 
 def test_caption_of_a_single_row_has_no_p():
     facts = {"arithmetic": ["32-true on a"], "comparisons": {"local": None}}
     statistics = {"resnet18": dict.fromkeys(MEASURED, 0.5) | facts}
-    settings = Statistics(resamples=10, level=0.95, seed=0)
+    settings = Statistics(resamples=100, level=0.95, seed=0)
     about = {"name": "hume-vb", "targets": ["awe"]}
     training = paper_training()
     built = build("mine", ROWS[:1], [1], settings, statistics, about, training, read_paper())
@@ -133,7 +137,7 @@ def test_caption_names_every_arithmetic_once():
 
 
 def test_missing_statistics_are_named():
-    settings = Statistics(resamples=10, level=0.95, seed=0)
+    settings = Statistics(resamples=100, level=0.95, seed=0)
     about = {"name": "hume-vb", "targets": ["awe"]}
     with pytest.raises(RunError, match="no row 'resnet18'; run `dvc repro statistics`"):
         build("mine", ROWS, [1], settings, {}, about, paper_training(), read_paper())

@@ -75,6 +75,30 @@ def test_the_text_says_what_a_reading_decides_and_what_was_seen(tree):
     assert "How much of RUWL is the Barlow Twins term" in text
 
 
+def test_a_p_at_its_floor_is_a_bound_in_the_text(tree):
+    pooled = results()["readings"][0]
+    assert pooled["p"] == pooled["smallest_p"] == 0.01
+    text = Path("results/toy/readings.md").read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if "ccc_loss pooled" in line)
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[6:8] == ["≤ 0.01", "≤ 0.03"]
+
+
+@pytest.mark.parametrize("seeds", [(1,), (1, 2)])
+def test_with_fewer_than_three_seeds_nothing_is_claimed(tree, seeds):
+    """However far the interval is from 0: it covers speakers only."""
+    write_asked(list(VARIED), seeds)
+    found = results()
+    pooled = found["readings"][0]
+    assert pooled["high"] < 0
+    assert {line[key] for line in found["readings"] for key in ("p", "p_holm")} == {None}
+    text = Path("results/toy/readings.md").read_text(encoding="utf-8")
+    assert "p takes three seeds and 6 dev speakers, so there is none" in text
+    assert "The interval covers speakers." in text
+    assert "Ĉ lower" not in text
+    assert "Ĉ higher" not in text
+
+
 def test_without_controls_there_is_no_such_table(tree):
     write_asked(list(VARIED)[:2], SEEDS)
     assert results()["controls"] == []

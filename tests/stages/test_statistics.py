@@ -63,8 +63,10 @@ def test_ruwl_is_compared_with_the_row_without_it(tmp_path, monkeypatch):
 
 
 def test_a_tiny_p_is_not_rounded_to_zero():
-    assert statistics.rounded({"p": 1.23456789e-12, "low": 1e-12, "n": 3}) == {
+    small = 1.23456789e-12
+    assert statistics.rounded({"p": small, "smallest_p": small, "low": 1e-12, "n": 3}) == {
         "p": 1.23457e-12,
+        "smallest_p": 1.23457e-12,
         "low": 0.0,
         "n": 3,
     }
@@ -106,7 +108,8 @@ def test_one_seed_works_and_has_no_standard_deviation(tmp_path, monkeypatch):
     assert row["ccc_sd"] is None
     local = row["comparisons"]["local"]
     assert local["gain"] == pytest.approx(25, abs=1e-4)
-    assert (local["covers"], local["p"]) == ("speakers", local["tests"]["bootstrap"]["p"])
+    assert (local["covers"], local["p"], local["p_holm"]) == ("speakers", None, None)
+    assert local["low"] < local["difference"] < local["high"]
     assert local["tests"]["sign flip"]["p"] is None
 
 

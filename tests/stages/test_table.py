@@ -78,8 +78,54 @@ def test_all_tests_of_all_comparisons_stand_side_by_side(tree):
     compared = known[first["row"]]["comparisons"]["local"]
     assert first["baseline"] == compared["baseline"]
     assert first["fisher z"] == f"{compared['tests']['fisher z']['p']:.3f}"
-    assert first["mrmc"] == "–"  # two seeds
+    assert first["mrmc"] == first["headline"] == first["Holm"] == "–"  # two seeds
+    assert first["sign flip"] == "≤ 0.5"
     assert "The smallest p that the sign flip can reach with 2 seeds is 0.5." in text
+
+
+SIZES = [(1, 12), (2, 12), (3, 12), (21, 12), (25, 12), (1, 1), (3, 1), (25, 1)]
+SIZES += [(1, 2), (2, 2), (3, 2), (3, 3), (2, 6), (3, 5), (3, 6), (21, 30)]
+
+
+@pytest.mark.parametrize(("seeds", "speakers"), SIZES)
+def test_all_that_can_be_computed_is_whatever_the_seeds_and_speakers(
+    tmp_path, monkeypatch, capsys, seeds, speakers
+):
+    """From the cells to the table. What cannot be computed is a dash, and nothing else is lost."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "paper.yaml", tmp_path)
+    truth = {"cnn10": 0.3, "cnn10-rrtn": 0.6, "cnn10-rrtn-ruwl": 0.31}
+    write_tree(truth, seeds=range(1, seeds + 1), speakers=speakers)
+    for stage in (collect, statistics, table):
+        stage.main()
+    for file in Path("results/toy").glob("*.json"):
+        json.loads(file.read_text(encoding="utf-8"), parse_constant=pytest.fail)  # NaN, Infinity
+    rows = json.loads(written("json"))["rows"]
+    assert [row["ccc"] for row in rows] == pytest.approx(list(truth.values()), abs=1e-6)
+    assert [row["local_gain"] for row in rows[1:]] == pytest.approx([100, 10 / 3], abs=1e-3)
+    assert all((row["ccc_sd"] is None) == (seeds == 1) for row in rows)
+    assert all((row["ccc_low"] is None) == (speakers == 1) for row in rows)
+
+    headline = seeds >= 3 and speakers >= 6
+    compared = json.loads(Path("results/toy/statistics.json").read_text())["cnn10-rrtn"]
+    local = compared["comparisons"]["local"]
+    assert (local["low"] is None) == (speakers == 1)
+    assert [local[key] is not None for key in ("p", "p_holm", "smallest_p")] == [headline] * 3
+    assert local["family"] == (3 if headline else 0)
+    assert (local["tests"]["t"]["p"] is None) == (seeds == 1)
+    assert (local["tests"]["sign flip"]["p"] is None) == (seeds == 1 or seeds > 20)
+    assert local["tests"]["fisher z"]["p"] is not None
+
+    texts = [written("md"), written("tex"), capsys.readouterr().out]
+    bound = max(0.03 / seeds, 2 / 2**speakers)
+    if headline:  # a gross difference: p is at its floor, in every form
+        assert local["p"] == local["smallest_p"] == pytest.approx(bound, rel=1e-5)
+        assert all("≤ 0.0" in text.replace(r"$\leq$", "≤").replace("≤0", "≤ 0") for text in texts)
+    else:
+        assert all("Holm corrects" not in text and "* marks" not in text for text in texts)
+        assert "There is no headline" in Path("results/toy/significance.md").read_text("utf-8")
+    stars = texts[2].count("*") - texts[2].count("* marks")
+    assert (stars > 0) == (headline and 3 * bound <= 0.05)
 
 
 def test_one_row_has_nothing_to_compare(tmp_path, monkeypatch):
