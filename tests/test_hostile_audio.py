@@ -93,6 +93,8 @@ KINDS = {
     "8 kHz": (encoded(BURST[::2], 8000), 0.01),
     "trailing bytes": (encoded() + b"ID3 tag or whatever", 1e-4),
     "piped": (encoded()[:40] + b"\xff\xff\xff\xff" + encoded()[44:], 1e-4),
+    "sizes never written": (encoded()[:40] + bytes(4) + encoded()[44:], 1e-4),
+    "one byte too many": (encoded()[:40] + b"\x81\x3e\0\0" + encoded()[44:], 1e-4),
 }
 
 
@@ -166,7 +168,7 @@ AUDIO: dict[str, tuple[bytes, str]] = {
     "empty": (b"", r"00002\.wav is empty"),
     "no samples": (encoded(np.zeros(0)), r"00002\.wav holds no samples"),
     "header only": (encoded()[:44], r"ends before its header says it does"),
-    "half a header": (encoded()[:20], r"ends before its header|is not readable audio"),
+    "half a header": (encoded()[:20], r"ends before its samples begin"),
     "truncated wav": (encoded()[:9000], r"00002\.wav ends before its header says it does"),
     "declares too much": (declares(encoded(), 1 << 24), r"ends before its header says it does"),
     "truncated FLAC": (flac_cut(), r"is not readable audio|ends after [\d,]+ of 16,000 samples"),
