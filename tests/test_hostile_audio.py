@@ -37,19 +37,21 @@ clip,split,speaker,Awe,Fear
 00002,dev,c,0,1
 00003,dev,c,1,0.125
 00004,test,d,,
+00005,dev,e,0.75,0.5
+00006,dev,f,0.5,0.25
 """
 BURST = (0.5 * np.sin(np.arange(8000) * 0.17) * np.hanning(8000)).astype(np.float64)
 
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: a corpus of five clips that was acquired once, and a file outside it."""
+    """The current folder: a corpus of seven clips that was acquired once, and a file outside it."""
     monkeypatch.chdir(tmp_path)
     Path("sounds").mkdir()
     Path("secret.wav").write_bytes(encoded())
     Path("params.yaml").write_text(PARAMS)
     Path("sounds/clips.csv").write_text(TABLE)
-    for number in range(5):
+    for number in range(7):
         soundfile.write(f"sounds/{number:05d}.wav", BURST * (1 - number / 10), 16000)
     download.main()
     return tmp_path
@@ -104,7 +106,7 @@ def test_what_can_be_heard_is_converted(kind: str) -> None:
     Path("sounds/00002.wav").write_bytes(raw)
     download.main()
     clips, about = read(Path("data/mine"))
-    assert len(clips) == 5
+    assert len(clips) == 7
     assert "skipped" not in about
     heard = waveform(Path("sounds/00002.wav"), 16000)
     assert heard.dtype == np.float32
@@ -224,12 +226,12 @@ def test_a_bad_sound_can_be_skipped_and_is_listed(
     Path("sounds/00002.wav").write_bytes(raw)
     download.main()
     clips, about = read(Path("data/mine"))
-    assert clips["clip"].tolist() == ["00000", "00001", "00003", "00004"]
+    assert clips["clip"].tolist() == [f"0000{i}" for i in (0, 1, 3, 4, 5, 6)]
     assert [skipped["clip"] for skipped in about["skipped"]] == ["00002"]
     why = about["skipped"][0]["why"]
     assert why.startswith("00002.wav ")
     assert pd.Series([why]).str.contains(message.removeprefix(r"00002\.wav ")).all()
-    assert about["clips"]["dev"] == 1
+    assert about["clips"]["dev"] == 3
     assert "1 clips left out" in capsys.readouterr().out
 
 
@@ -249,7 +251,7 @@ def test_a_missing_sound_is_refused_or_skipped() -> None:
 def test_skipping_all_clips_of_a_split_is_refused() -> None:
     earlier = contents(Path("data"))
     Path("params.yaml").write_text(PARAMS + "  on_bad_clip: skip\n")
-    for number in (2, 3):
+    for number in (2, 3, 5, 6):
         Path(f"sounds/{number:05d}.wav").write_bytes(b"")
     with pytest.raises(HarnessError, match="the dev split has no clips"):
         download.main()
@@ -294,7 +296,7 @@ READ: dict[str, Edit] = {
     "quotes": lambda t: "\n".join(
         ",".join(f'"{f}"' for f in row.split(",")) for row in t.splitlines()
     ),
-    "bracketed ids": lambda t: t.replace("\n0000", "\n[0000").replace("4,test", "4],test"),
+    "bracketed ids": lambda t: t.replace("\n0000", "\n[0000").replace(",test", "],test"),
     "other order": lambda t: "\n".join(",".join(row.split(",")[::-1]) for row in t.splitlines()),
     "more columns": lambda t: "\n".join(row + ',"a, b"' for row in t.splitlines()),
     "NaN for nothing": lambda t: t.replace("d,,", "d,NaN,nan"),
@@ -389,6 +391,11 @@ PARAMETERS = {
     "no such table": ("  table: labels.csv\n", r"sounds/labels\.csv is missing; restore it"),
     "no such column": ("  columns: {speaker: who}\n", "has no column 'who'"),
     "unknown column": ("  columns: {speker: who}\n", "did you mean 'speaker'"),
+    "seed below 0": ("  draw: {dev_share: 0.5, seed: -1}\n", r"corpus\.draw\.seed"),
+    "too few to draw": (
+        "  draw: {dev_share: 0.1, seed: 1}\n",
+        r"dev_share 0\.1 of 6 speakers puts",
+    ),
     "drawn without a seed": ("  draw: {dev_share: 0.5}\n", r"'corpus\.draw\.seed' is missing"),
 }
 

@@ -19,6 +19,7 @@ from harness.errors import CorpusError
 
 IDENTITY = ["clip", "path", "split", "speaker", "country"]
 SPLITS = ("train", "dev", "test")
+DEV_SPEAKERS = 2  # at least: of one there is nothing to resample
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,12 @@ class Corpus:
             raise CorpusError(
                 f"{self.name}: speaker '{shared.index[0]}' is in {' and '.join(shared.iloc[0])}; "
                 "move all clips of a speaker to one split"
+            )
+        dev = self.clips["speaker"][self.clips["split"] == "dev"].unique()
+        if len(dev) < DEV_SPEAKERS:
+            raise CorpusError(
+                f"{self.name}: '{dev[0]}' is the only speaker of the dev split; the statistics "
+                f"resample speakers and need {DEV_SPEAKERS}, so move another one's clips to dev"
             )
 
     def _check_targets(self) -> None:

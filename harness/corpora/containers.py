@@ -97,12 +97,8 @@ def _wav(raw: bytes) -> bytes:
         raise Unheard(SEVERAL)
     size = min(size, there)
     body = b"".join([*head, b"data", size.to_bytes(4, order), raw[place : place + size]])
-    return (
-        (b"RIFX" if order == "big" else b"RIFF")
-        + (4 + len(body)).to_bytes(4, order)
-        + b"WAVE"
-        + body
-    )
+    magic = raw[:4] if order == "big" else b"RIFF"
+    return magic + (4 + len(body)).to_bytes(4, order) + b"WAVE" + body
 
 
 def _is_chunk(raw: bytes, place: int, order: Order) -> bool:

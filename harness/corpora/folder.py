@@ -14,7 +14,7 @@ from harness.config.corpus import CorpusBlock
 from harness.config.strict import Strict
 from harness.corpora.clips import Corpus
 from harness.corpora.received import opened
-from harness.corpora.splits import split_of
+from harness.corpora.splits import Seed, Share, drawn
 from harness.corpora.tables import check_each_varies, numbers, read_table
 from harness.errors import CorpusError
 
@@ -37,10 +37,10 @@ class Splits(Strict):
 
 
 class Draw(Strict):
-    """A split made by speaker: the share that goes to dev, and the seed of the draw."""
+    """A split made by speaker: the share of speakers that goes to dev, the seed of the draw."""
 
-    dev_share: float = Field(gt=0, lt=1)
-    seed: int
+    dev_share: Share
+    seed: Seed
 
 
 class Params(CorpusBlock):
@@ -115,8 +115,8 @@ def _path(clip: str, params: Params) -> str:
 
 def _split(table: pd.DataFrame, params: Params) -> "pd.Series[str]":
     if params.draw:
-        draw = params.draw
-        return table[params.columns.speaker].map(lambda s: split_of(s, draw.seed, draw.dev_share))
+        speakers = table[params.columns.speaker]
+        return drawn(speakers, params.draw.dev_share, params.draw.seed, "folder")
     theirs = {name: split for split, name in params.splits.model_dump().items()}
     odd = table[~table[params.columns.split].isin(theirs)]
     if len(odd):

@@ -19,7 +19,7 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 def rows() -> pd.DataFrame:
-    """Two clips each of three speakers, in columns as ExVo 2022 has them; test is unlabelled."""
+    """Two clips a split, dev's of two speakers, as ExVo 2022 has them; test is unlabelled."""
     labels = np.random.default_rng(0).random((6, 10)).round(8)
     labels[np.arange(6), np.arange(6)] = 1
     labels[4:] = np.nan
@@ -28,7 +28,7 @@ def rows() -> pd.DataFrame:
         {
             "File_ID": [f"[{i:05d}]" for i in range(6)],
             "Split": split,
-            "Subject_ID": np.repeat(["Speaker_001", "Speaker_002", "Speaker_003"], 2),
+            "Subject_ID": [f"Speaker_00{i}" for i in (1, 1, 2, 3, 4, 4)],
             "Country": ["0", "0", "2", "2", "", ""],
             "Country_string": ["China", "China", "United States", "United States", "", ""],
             "Age": 30,
