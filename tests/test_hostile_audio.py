@@ -5,6 +5,7 @@ Everything goes through the download stage on a `folder` corpus, as a user's own
 
 import gzip
 import io
+import json
 import struct
 import wave
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from harness.errors import HarnessError
 from harness.features import extract, waveform
 from stages import download
 
+REPOSITORY = Path(__file__).parents[1]
 FEATURES = Features(sample_rate=16000, window=512, hop=160, bands=64, low=50, high=8000)
 PARAMS = """\
 profile: mine
@@ -296,7 +298,6 @@ READ: dict[str, Edit] = {
     "quotes": lambda t: "\n".join(
         ",".join(f'"{f}"' for f in row.split(",")) for row in t.splitlines()
     ),
-    "bracketed ids": lambda t: t.replace("\n0000", "\n[0000").replace(",test", "],test"),
     "other order": lambda t: "\n".join(",".join(row.split(",")[::-1]) for row in t.splitlines()),
     "more columns": lambda t: "\n".join(row + ',"a, b"' for row in t.splitlines()),
     "NaN for nothing": lambda t: t.replace("d,,", "d,NaN,nan"),
@@ -345,7 +346,7 @@ TABLES: dict[str, tuple[Edit, str]] = {
     "too few fields": (swap("b,0.25,0", "b,0.25"), r"clips\.csv:3: 4 fields under 5 columns"),
     "too many fields": (swap("b,0.25,0", "b,0,25,0"), r"clips\.csv:3: 6 fields under 5 columns"),
     "id twice": (swap("00001", "00000"), r"lists clip 00000 twice; keep one row"),
-    "id twice in brackets": (swap("00001", "[00000]"), r"lists clip \[00000\] twice"),
+    "id in brackets": (swap("00001", "[00001]"), r"sounds/\[00001\]\.wav is missing; restore it"),
     "no id": (swap("00001", ""), r"row 2 has no clip; fill it in"),
     "id in another folder": (swap("00001", "../secret"), r"clip '\.\./secret' leads out of sounds"),
     "absolute id": (swap("00001", "/etc/passwd"), r"clip '/etc/passwd' leads out of sounds"),
@@ -408,3 +409,90 @@ def test_bad_parameters_are_refused_by_name_and_earlier_data_stays(kind: str) ->
     with pytest.raises(HarnessError, match=message):
         download.main()
     assert contents(Path("data")) == earlier
+
+
+# Names: of targets that a table of ours has for itself, of files that are not quite the id's.
+
+TAKEN = ["clip", "path", "split", "speaker", "country", "sha256", "start", "frames", "mean"]
+TAKEN += ["row", "seed", "selection", "epoch", "target", "ccc"]
+
+
+@pytest.mark.parametrize("target", TAKEN)
+def test_a_target_called_like_a_column_of_ours_is_refused_in_one_line(target: str) -> None:
+    earlier = contents(Path("data"))
+    Path("params.yaml").write_text(PARAMS.replace("Fear", target))
+    if target not in TABLE.splitlines()[0].split(","):
+        Path("sounds/clips.csv").write_text(TABLE.replace("Fear", target))
+    with pytest.raises(HarnessError, match=f"a target cannot be called '{target}'; rename it") as e:
+        download.main()
+    assert set(TAKEN) <= set(str(e.value).replace(",", "").split())
+    assert "\n" not in str(e.value)
+    assert contents(Path("data")) == earlier
+
+
+def test_every_column_beside_the_targets_is_taken() -> None:
+    clips, about = read(Path("data/mine"))
+    extract(clips, Path(about["root"]), about["targets"], FEATURES, Path("features"))
+    scores = pd.read_csv(REPOSITORY / "results/synthetic/scores.csv")
+    ours = {*clips.columns, *pd.read_csv("features/dev.csv").columns, *scores.columns}
+    of_targets = json.loads((REPOSITORY / "results/synthetic/table1.json").read_text())["targets"]
+    ours |= set(scores["target"]) - set(of_targets)
+    assert ours - {"Awe", "Fear"} <= set(TAKEN)
+
+
+NFC, NFD = "\u00e9clat", "e\u0301clat"
+MISSING = {
+    "suffix in the id": (
+        lambda t: t.replace(",train,", ".wav,train,"),
+        "",
+        r"wav\.wav is missing; the id ends in \.wav already, so set corpus\.audio to \"\{clip\}\"",
+    ),
+    "suffix below a folder": (
+        lambda t: t.replace(",train,", ".WAV,train,"),
+        "  audio: 'audio/{clip}.flac'\n",
+        r"the id ends in \.WAV already, so set corpus\.audio to \"audio/\{clip\}\"",
+    ),
+    "NFD file": (
+        lambda t: t.replace("00000,", f"{NFC},"),
+        "",
+        rf"sounds/{NFD}\.wav is there, in another case or Unicode form \(NFC or NFD\); rename it",
+    ),
+    "NFD folder": (
+        lambda t: t.replace("00000,", f"{NFC}/1,"),
+        "",
+        rf"sounds/{NFD}/1\.wav is there, in another case or Unicode form",
+    ),
+    "other case": (
+        lambda t: t.replace("00000,", "BURST,"),
+        "",
+        r"sounds/burst\.WAV is there, in another case or Unicode form",
+    ),
+    "nothing like it": (
+        lambda t: t.replace("00000,", "elsewhere,"),
+        "",
+        r"sounds/elsewhere\.wav is missing; restore it or remove the row",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISSING)
+def test_a_file_that_is_missing_by_its_name_only_is_pointed_at(kind: str) -> None:
+    edit, line, message = MISSING[kind]
+    Path("sounds/clips.csv").write_text(edit(TABLE), encoding="utf-8")
+    Path("params.yaml").write_text(PARAMS + line)
+    Path(f"sounds/{NFD}").mkdir()
+    for name in (f"{NFD}.wav", f"{NFD}/1.wav", "burst.WAV"):
+        Path("sounds", name).write_bytes(encoded())
+    with pytest.raises(HarnessError, match=message):
+        download.main()
+
+
+def test_where_skipping_leaves_no_clip_the_first_says_why() -> None:
+    Path("params.yaml").write_text(PARAMS + "  audio: '{clip}.WAV'\n  on_bad_clip: skip\n")
+    with pytest.raises(HarnessError, match=r"sounds/00000\.wav is there, in another case"):
+        download.main()
+    Path("params.yaml").write_text(PARAMS + "  on_bad_clip: skip\n")
+    for sound in Path("sounds").glob("*.wav"):
+        sound.write_bytes(b"noise")
+    with pytest.raises(HarnessError, match=r"'00000' \(and 6 more\): .*, so no clip is left"):
+        download.main()

@@ -79,7 +79,7 @@ def cell(column: str, row: int, value: Any) -> Callable[[Corpus], Corpus]:
         (lambda c: replace(c, clips=c.clips.drop(columns="speaker")), "lacks column 'speaker'"),
         (lambda c: replace(c, clips=c.clips.drop(columns="Awe")), "lacks column 'Awe'"),
         (lambda c: replace(c, targets=["Awe", "Awe"]), "target 'Awe' is named twice"),
-        (lambda c: replace(c, targets=["split"]), "target 'split' is named twice"),
+        (lambda c: replace(c, targets=["split"]), "a target cannot be called 'split'; rename it"),
         (lambda c: replace(c, targets=[]), "no targets"),
         (lambda c: replace(c, clips=c.clips[:2]), "the dev split has no clips"),
         (cell("clip", 1, "00000"), "clip '00000' is listed twice"),

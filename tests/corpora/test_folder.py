@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from harness.corpora import heard
-from harness.corpora.clips import Corpus
+from harness.corpora.clips import Corpus, read
 from harness.errors import CorpusError
 
 TABLE = pd.DataFrame(
@@ -101,6 +101,27 @@ def test_a_draw_is_exact_or_refused(
         else:
             clips = load(mine, draw=draw).clips
             assert clips["speaker"][clips["split"] == "dev"].nunique() == 2
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["[a]", "a", "laugh [dQw4]", "[b", "b]", "[]"],
+        ["nan", "NaN", "NA", "None", "null", "1e3"],
+        ["A", "a", "ä", "ß", "ss", "001"],
+    ],
+)
+def test_ids_and_speakers_are_taken_as_they_are_written(mine: Path, ids: list[str]) -> None:
+    for old, new in zip(TABLE["Datei"], ids, strict=True):
+        (mine / "ton" / f"{old}.flac").rename(mine / "ton" / f"{new}.flac")
+    table = TABLE.assign(Datei=ids, wer=ids)
+    table.to_csv(mine / "labels" / "bewertung.csv", index=False)
+    corpus = load(mine)
+    assert corpus.clips["clip"].tolist() == ids
+    assert corpus.clips["speaker"].tolist() == ids
+    corpus.write(mine.parent / "data" / "mine")
+    clips, _ = read(mine.parent / "data" / "mine")
+    assert sorted(clips["clip"]) == sorted(clips["speaker"]) == sorted(ids)
 
 
 def test_the_country_may_be_left_out(mine: Path) -> None:
