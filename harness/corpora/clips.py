@@ -8,8 +8,9 @@ one column a target in [0, 1]. Test clips may lack targets; train and dev clips 
 import hashlib
 import json
 import os
+import unicodedata
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,11 @@ from harness.errors import CorpusError
 
 IDENTITY = ["clip", "path", "split", "speaker", "country"]
 SPLITS = ("train", "dev", "test")
+# What stands beside the targets in a table: of clips, features, predictions, scores.
+RESERVED = [*IDENTITY, "sha256", "start", "frames"]
+RESERVED += ["row", "seed", "selection", "epoch", "target", "ccc", "mean"]
+DEV_SPEAKERS = 2  # at least: of one there is nothing to resample
+SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".m4a")
 
 
 @dataclass(frozen=True)
@@ -45,15 +51,8 @@ class Corpus:
         self._check_files()
 
     def _check_columns(self) -> None:
-        columns = [*IDENTITY, "sha256", *self.targets]
-        twice = [c for c in columns if columns.count(c) > 1]
-        if twice:
-            raise CorpusError(
-                f"{self.name}: target '{twice[0]}' is named twice; rename or drop one"
-            )
-        if not self.targets:
-            raise CorpusError(f"{self.name}: no targets; name at least one")
-        missing = [c for c in columns if c != "sha256" and c not in self.clips.columns]
+        check_targets(self.targets, self.name)
+        missing = [c for c in (*IDENTITY, *self.targets) if c not in self.clips.columns]
         if missing:
             raise CorpusError(f"{self.name}: the clip table lacks column '{missing[0]}'; add it")
 
@@ -89,6 +88,12 @@ class Corpus:
                 f"{self.name}: speaker '{shared.index[0]}' is in {' and '.join(shared.iloc[0])}; "
                 "move all clips of a speaker to one split"
             )
+        dev = self.clips["speaker"][self.clips["split"] == "dev"].unique()
+        if len(dev) < DEV_SPEAKERS:
+            raise CorpusError(
+                f"{self.name}: '{dev[0]}' is the only speaker of the dev split; the statistics "
+                f"resample speakers and need {DEV_SPEAKERS}, so move another one's clips to dev"
+            )
 
     def _check_targets(self) -> None:
         values = self.clips[self.targets].apply(pd.to_numeric, errors="coerce").to_numpy(float)
@@ -106,9 +111,8 @@ class Corpus:
         for clip, path in zip(self.clips["clip"], self.clips["path"], strict=True):
             file = self.root / path
             if not file.is_file():
-                raise CorpusError(
-                    f"{self.name}: clip '{clip}': {file} is missing; restore it or remove the row"
-                )
+                remedy = _remedy(clip, path, self.root)
+                raise CorpusError(f"{self.name}: clip '{clip}': {file} is missing; {remedy}")
             if file.stat().st_size == 0:
                 raise CorpusError(
                     f"{self.name}: clip '{clip}': {file} is empty; restore it or remove the row"
@@ -176,6 +180,51 @@ def written(folder: Path) -> set[str]:
     clips, about = read(folder)
     sounds = set(clips["path"]) if Path(about["root"]) == folder else set()
     return {"clips.csv", "corpus.json", "data_info.csv", *sounds}
+
+
+def check_targets(targets: list[str], corpus: str) -> None:
+    """CorpusError for targets that no table could tell apart, or from its own columns."""
+    if not targets:
+        raise CorpusError(f"{corpus}: no targets; name at least one")
+    twice = [target for target in targets if targets.count(target) > 1]
+    if twice:
+        raise CorpusError(f"{corpus}: target '{twice[0]}' is named twice; rename or drop one")
+    taken = [target for target in targets if target in RESERVED]
+    if taken:
+        raise CorpusError(
+            f"{corpus}: a target cannot be called '{taken[0]}'; rename it, in the table too: "
+            f"{', '.join(RESERVED)} are taken"
+        )
+
+
+def _remedy(clip: str, path: str, root: Path) -> str:
+    """What to do about a sound that is not there."""
+    own, added = PurePosixPath(clip).suffix, PurePosixPath(path).suffix
+    if own.lower() in SOUNDS and path.endswith(clip + added):
+        audio = path.removesuffix(clip + added) + "{clip}"
+        return f'the id ends in {own} already, so set corpus.audio to "{audio}"'
+    alike = _alike(root, path)
+    if alike:
+        return (
+            f"{alike} is there, in another case or Unicode form (NFC or NFD); rename it, or "
+            "correct the id, so that they agree"
+        )
+    return "restore it or remove the row"
+
+
+def _alike(root: Path, path: str) -> Path | None:
+    """The file whose name differs from `path` in case or Unicode form only."""
+    place = root
+    for part in PurePosixPath(path).parts:
+        names = [other.name for other in place.glob("*") if _folded(other.name) == _folded(part)]
+        if not names:
+            return None
+        place /= part if part in names else names[0]
+    return place
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _blank(column: "pd.Series[Any]") -> "pd.Series[bool]":

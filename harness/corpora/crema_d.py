@@ -19,7 +19,7 @@ from harness.corpora.archive import unpack
 from harness.corpora.clips import IDENTITY, Corpus
 from harness.corpora.partial import Remote
 from harness.corpora.received import link, receive
-from harness.corpora.splits import split_of
+from harness.corpora.splits import Seed, Share, drawn
 from harness.corpora.tables import check_each_varies, numbers, read_table
 from harness.corpora.transport import Client, download
 from harness.errors import CorpusError
@@ -44,8 +44,8 @@ class Params(CorpusBlock):
 
     name: Literal["crema-d"]
     path: str | None = Field(default=None, min_length=1)
-    seed: int
-    dev_share: float = Field(gt=0, lt=1)
+    seed: Seed
+    dev_share: Share
 
 
 def acquire(params: Params, folder: Path) -> Corpus:
@@ -74,7 +74,7 @@ def acquire(params: Params, folder: Path) -> Corpus:
     clips["path"] = "AudioWAV/" + clips["clip"] + ".wav"
     clips["speaker"] = clips["clip"].str.partition("_")[0]
     clips["country"] = ""
-    clips["split"] = [split_of(s, params.seed, params.dev_share) for s in clips["speaker"]]
+    clips["split"] = drawn(clips["speaker"], params.dev_share, params.seed, "crema-d")
     clips[TARGETS] = votes / votes.sum(axis=1, keepdims=True) * intensity
     check_each_varies(clips, TARGETS, "crema-d")
     dev = (clips["split"] == "dev").to_numpy()

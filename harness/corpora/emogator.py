@@ -7,17 +7,17 @@ that the contributor was asked for, not ratings: each target is 0 or 1.
 import itertools
 import re
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.config.corpus import CorpusBlock
 from harness.corpora.archive import unpack
-from harness.corpora.clips import IDENTITY, Corpus
+from harness.corpora.clips import DEV_SPEAKERS, IDENTITY, Corpus
 from harness.corpora.partial import Remote
 from harness.corpora.received import opened, receive
-from harness.corpora.splits import split_of
+from harness.corpora.splits import Seed, Share, drawn
 from harness.corpora.transport import Client
 from harness.errors import CorpusError
 
@@ -44,25 +44,35 @@ TEN: list[Category] = [
     *("Surprise (Negative)", "Surprise (Positive)", "Triumph"),
 ]
 
+Number = Annotated[int, Field(ge=1, le=CONTRIBUTORS)]
 NAME = re.compile(r"(?P<speaker>\d{6})-(?P<category>0[1-9]|[12]\d|30)-(?P<instance>\d)")
 
 
 class Params(CorpusBlock):
-    """`path`: a clone or archive, else it is downloaded; `dev_share`: of speakers; `categories`:
-    names, "ten" or "all"; `contributors`: their numbers, or all."""
+    """`path`: a clone or archive, else it is downloaded; `dev_contributors`: who is in dev where
+    they have clips, or `dev_share` and `seed`: a draw; `categories`: names, "ten" or "all";
+    `contributors`: their numbers, or all."""
 
     name: Literal["emogator"]
     path: str | None = Field(default=None, min_length=1)
-    seed: int
-    dev_share: float = Field(gt=0, lt=1)
+    dev_contributors: list[Number] | None = Field(default=None, min_length=DEV_SPEAKERS)
+    dev_share: Share | None = None
+    seed: Seed | None = None
     categories: list[Category] = Field(default=TEN, min_length=1)
-    contributors: list[int] | None = Field(default=None, min_length=1)
+    contributors: list[Number] | None = Field(default=None, min_length=1)
 
     @field_validator("categories", mode="before")
     @classmethod
     def _named(cls, categories: object) -> object:
         named = {"ten": TEN, "all": list(CATEGORIES)}
         return named.get(categories, categories) if isinstance(categories, str) else categories
+
+    @model_validator(mode="after")
+    def _splits_in_one_way(self) -> "Params":
+        ways = [self.dev_contributors is None, self.dev_share is not None, self.seed is not None]
+        if any(ways) and not all(ways):
+            raise ValueError("give either dev_contributors, or dev_share and seed")
+        return self
 
 
 def acquire(params: Params, folder: Path) -> Corpus:
@@ -80,7 +90,7 @@ def acquire(params: Params, folder: Path) -> Corpus:
             f"{COMMIT} in corpus.path, or leave it out to download one"
         )
     table = _chosen(pd.DataFrame([_row(file, root) for file in files]), params)
-    table["split"] = [split_of(s, params.seed, params.dev_share) for s in table["speaker"]]
+    table["split"] = _split(table["speaker"], params)
     for split in ("train", "dev"):
         _check_categories(table[table["split"] == split], split, params.categories)
     for category in params.categories:
@@ -150,10 +160,17 @@ def _chosen(table: pd.DataFrame, params: Params) -> pd.DataFrame:
     return table[table["category"].isin(params.categories)].reset_index(drop=True)
 
 
+def _split(speakers: "pd.Series[str]", params: Params) -> "pd.Series[str]":
+    if params.dev_share is not None and params.seed is not None:
+        return drawn(speakers, params.dev_share, params.seed, "emogator")
+    dev = [f"{number:06d}" for number in params.dev_contributors or []]
+    return speakers.isin(dev).map({True: "dev", False: "train"})
+
+
 def _check_categories(clips: pd.DataFrame, split: str, categories: list[Category]) -> None:
     absent = [c for c in categories if c not in set(clips["category"])]
     if absent:
         raise CorpusError(
             f"emogator: no {split} clip has the category '{absent[0]}'; take it out of "
-            "corpus.categories, or change corpus.dev_share or corpus.seed"
+            "corpus.categories, or let others be in dev"
         )

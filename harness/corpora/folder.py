@@ -12,10 +12,10 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.config.corpus import CorpusBlock
 from harness.config.strict import Strict
-from harness.corpora.clips import Corpus
+from harness.corpora.clips import Corpus, check_targets
 from harness.corpora.received import opened
-from harness.corpora.splits import split_of
-from harness.corpora.tables import check_each_varies, numbers, read_table
+from harness.corpora.splits import Seed, Share, drawn
+from harness.corpora.tables import NOTHING, check_each_varies, numbers, read_table
 from harness.errors import CorpusError
 
 
@@ -37,10 +37,10 @@ class Splits(Strict):
 
 
 class Draw(Strict):
-    """A split made by speaker: the share that goes to dev, and the seed of the draw."""
+    """A split made by speaker: the share of speakers that goes to dev, the seed of the draw."""
 
-    dev_share: float = Field(gt=0, lt=1)
-    seed: int
+    dev_share: Share
+    seed: Seed
 
 
 class Params(CorpusBlock):
@@ -78,16 +78,17 @@ def acquire(params: Params, folder: Path) -> Corpus:
     Raises CorpusError for a table, column or value that is missing or wrong, a target that never
     varies in train or dev, and an id that leads out of the folder.
     """
+    check_targets(params.targets, "folder")
     root = opened(Path(params.path).expanduser(), folder.parent / "raw", "folder")
     named = params.columns
     wanted = [named.clip, named.speaker, *([named.country] if named.country else [])]
     wanted += [*([] if params.draw else [named.split]), *params.targets]
     table = read_table(root / params.table, wanted, "folder", named.clip)
-    clips = pd.DataFrame({"clip": table[named.clip].str.strip("[] ")})
+    clips = pd.DataFrame({"clip": table[named.clip]})
     clips["path"] = [_path(clip, params) for clip in clips["clip"]]
     clips["speaker"] = table[named.speaker]
     clips["split"] = _split(table, params)
-    clips["country"] = table[named.country] if named.country else ""
+    clips["country"] = table[named.country].replace(NOTHING) if named.country else ""
     lowest, highest = params.scale
     values = numbers(table, params.targets, "folder", named.clip)
     outside = (values < lowest) | (values > highest)
@@ -115,8 +116,8 @@ def _path(clip: str, params: Params) -> str:
 
 def _split(table: pd.DataFrame, params: Params) -> "pd.Series[str]":
     if params.draw:
-        draw = params.draw
-        return table[params.columns.speaker].map(lambda s: split_of(s, draw.seed, draw.dev_share))
+        speakers = table[params.columns.speaker]
+        return drawn(speakers, params.draw.dev_share, params.draw.seed, "folder")
     theirs = {name: split for split, name in params.splits.model_dump().items()}
     odd = table[~table[params.columns.split].isin(theirs)]
     if len(odd):

@@ -20,7 +20,7 @@ from harness.corpora import zenodo
 from harness.corpora.clips import Corpus
 from harness.corpora.partial import Remote
 from harness.corpora.received import opened, receive
-from harness.corpora.tables import numbers, read_table
+from harness.corpora.tables import NOTHING, check_keys, numbers, read_table
 from harness.corpora.transport import Client
 from harness.errors import CorpusError
 
@@ -67,7 +67,7 @@ def acquire(params: Params, folder: Path) -> Corpus:
     """
     root = _place(params, folder.parent / "raw")
     table, audio, layout = _table(root)
-    clips = pd.DataFrame({"clip": table["File_ID"].str.strip("[] ")})
+    clips = pd.DataFrame({"clip": table["File_ID"]})
     clips["path"] = audio + "/" + clips["clip"] + ".wav"
     odd = table[~table["Split"].isin(SPLITS)]
     if len(odd):
@@ -105,15 +105,14 @@ def _table(root: Path) -> tuple[pd.DataFrame, str, str]:
     exvo = _below(root, "data_info.csv", "high_info.csv")
     if exvo:
         columns = ["File_ID", "Split", "Subject_ID", *TARGETS]
-        table = read_table(exvo, columns, "hume-vb", "File_ID")
-        return table, _audio(root, exvo.parent / "wav"), "ExVo 2022"
+        return _read(exvo, columns), _audio(root, exvo.parent / "wav"), "ExVo 2022"
     high = _below(root, "high_info.csv")
     if not high:
         raise CorpusError(
             f"hume-vb: {root} has neither data_info.csv (ExVo 2022) nor labels/high_info.csv (A-VB "
             f"2022); name the unpacked corpus in corpus.path, or ask for access at {SOURCE}"
         )
-    table = read_table(high, ["File_ID", "Split", *TARGETS], "hume-vb", "File_ID")
+    table = _read(high, ["File_ID", "Split", *TARGETS])
     for file in (high.parent / other for other in ELSEWHERE):
         if file.is_file():
             table = _joined(table, file)
@@ -123,6 +122,14 @@ def _table(root: Path) -> tuple[pd.DataFrame, str, str]:
             f"{ELSEWHERE[0]}, which tells the speakers"
         )
     return table, _audio(root, high.parents[1] / "audio" / "wav"), "A-VB 2022"
+
+
+def _read(file: Path, columns: list[str]) -> pd.DataFrame:
+    """A table of the releases: ids stand in brackets in some, nan stands for what is missing."""
+    table = read_table(file, columns, "hume-vb", "File_ID").replace(NOTHING)
+    table["File_ID"] = table["File_ID"].str.strip("[] ")
+    check_keys(table["File_ID"], file, "hume-vb")
+    return table
 
 
 def _below(root: Path, name: str, beside: str | None = None) -> Path | None:
@@ -145,7 +152,7 @@ def _audio(root: Path, usual: Path) -> str:
 
 
 def _joined(table: pd.DataFrame, file: Path) -> pd.DataFrame:
-    other = read_table(file, ["File_ID"], "hume-vb", "File_ID")
+    other = _read(file, ["File_ID"])
     new = [c for c in ("Subject_ID", "Country", "Country_string") if c in other and c not in table]
     absent = sorted(set(table["File_ID"]) - set(other["File_ID"]))
     if new and absent:

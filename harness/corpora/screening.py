@@ -19,7 +19,7 @@ SHORTEST = 20.0  # ms; less is a click
 def screened(corpus: Corpus, on_bad_clip: OnBadClip) -> Corpus:
     """The corpus with usable clips only; those left out are its fact `skipped`, with the reason.
 
-    Raises CorpusError naming the first bad clip, unless `on_bad_clip` is "skip".
+    Raises CorpusError naming the first bad clip, unless `on_bad_clip` is "skip" and some are good.
     """
     if on_bad_clip == "error":
         corpus.check()
@@ -35,13 +35,14 @@ def screened(corpus: Corpus, on_bad_clip: OnBadClip) -> Corpus:
         )
         found = list(zip(corpus.clips["clip"], files, faults, strict=True))
     bad = [(clip, file, fault) for clip, file, fault in found if fault]
-    if bad and on_bad_clip == "error":
+    if bad and (on_bad_clip == "error" or len(bad) == len(found)):
+        corpus.check()  # which says more of files that are missing
         clip, file, fault = bad[0]
         more = f" (and {len(bad) - 1:,} more)" if len(bad) > 1 else ""
-        raise CorpusError(
-            f"{corpus.name}: clip '{clip}'{more}: {file} {fault}; replace it, remove its row, or "
-            "set corpus.on_bad_clip to skip"
-        )
+        remedy = "; replace it, remove its row, or set corpus.on_bad_clip to skip"
+        if on_bad_clip == "skip":
+            remedy = ", so no clip is left"
+        raise CorpusError(f"{corpus.name}: clip '{clip}'{more}: {file} {fault}{remedy}")
     if not bad:
         return corpus
     skipped = [{"clip": clip, "why": f"{file.name} {fault}"} for clip, file, fault in bad]

@@ -20,7 +20,7 @@ from scipy.io import wavfile
 from harness.allocation import keep_freed_memory
 from harness.config.corpus import CorpusBlock
 from harness.config.strict import Strict
-from harness.corpora.clips import SPLITS, Corpus
+from harness.corpora.clips import DEV_SPEAKERS, SPLITS, Corpus
 from harness.corpora.synthesis import expression, landmarks, ratings, voice
 from harness.corpora.synthesis.ratings import EMOTIONS
 from harness.processes import start_worker
@@ -64,6 +64,8 @@ class Params(CorpusBlock):
             heads = getattr(speakers, split)
             if heads > clips or (clips and not heads):
                 raise ValueError(f"{split} has {clips} clips; give it 1 to {clips} speakers")
+        if speakers.dev < DEV_SPEAKERS:
+            raise ValueError(f"dev needs {DEV_SPEAKERS} speakers, for the statistics to resample")
         return speakers
 
 

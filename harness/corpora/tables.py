@@ -8,15 +8,15 @@ import pandas as pd
 
 from harness.errors import CorpusError
 
-NOTHING = ["nan", "NaN"]
+NOTHING = dict.fromkeys(["nan", "NaN"], "")  # where a number or a fact is missing
 
 
 def read_table(file: Path, columns: list[str], corpus: str, key: str) -> pd.DataFrame:
-    """All rows as stripped text, "" for what is missing; `key` is the column that names a row.
+    """All rows as text without the blanks around it; `key` is the column that names a row.
 
     Any order of columns, line end and quoting, with or without a byte-order mark. Raises
     CorpusError for a file that is no UTF-8 CSV, a column that is missing or there twice, a row
-    with too few or too many fields, and a key that is empty or there twice, in brackets or not.
+    with too few or too many fields, and a key that is empty or there twice.
     """
     header = _header(file, corpus)
     for column, count in Counter(header).items():
@@ -29,14 +29,18 @@ def read_table(file: Path, columns: list[str], corpus: str, key: str) -> pd.Data
             "restore the file"
         )
     table = _rows(file, header, corpus)
-    names = table[key].str.strip("[] ")
-    if (names == "").any():
-        row = int((names == "").to_numpy().argmax()) + 1
-        raise CorpusError(f"{corpus}: {file}: row {row} has no {key}; fill it in")
-    twice = table[key][names.duplicated()]
+    check_keys(table[key], file, corpus)
+    return table
+
+
+def check_keys(keys: "pd.Series[str]", file: Path, corpus: str) -> None:
+    """CorpusError for a row of `file` whose key is empty or another's."""
+    if (keys == "").any():
+        row = int((keys == "").to_numpy().argmax()) + 1
+        raise CorpusError(f"{corpus}: {file}: row {row} has no {keys.name}; fill it in")
+    twice = keys[keys.duplicated()]
     if len(twice):
         raise CorpusError(f"{corpus}: {file} lists clip {twice.iloc[0]} twice; keep one row")
-    return table
 
 
 def _header(file: Path, corpus: str) -> list[str]:
@@ -68,8 +72,7 @@ def _rows(file: Path, header: list[str], corpus: str) -> pd.DataFrame:
                     rows.append([field.strip() for field in row])
     except (UnicodeDecodeError, csv.Error) as error:
         raise _no_table(file, corpus, error) from None
-    table = pd.DataFrame(rows, columns=header, dtype=str)
-    return table.replace(dict.fromkeys(NOTHING, ""))
+    return pd.DataFrame(rows, columns=header, dtype=str)
 
 
 def _no_table(file: Path, corpus: str, why: object) -> CorpusError:
@@ -79,15 +82,16 @@ def _no_table(file: Path, corpus: str, why: object) -> CorpusError:
 
 
 def numbers(table: pd.DataFrame, columns: list[str], corpus: str, key: str) -> pd.DataFrame:
-    """Text columns as floats, NaN for ""; CorpusError names the first that is no number."""
+    """Text columns as floats, NaN for "" and NaN; CorpusError names the first other text."""
+    texts = table[columns].replace(NOTHING)
     for column in columns:
-        odd = table[pd.to_numeric(table[column], errors="coerce").isna() & (table[column] != "")]
-        if len(odd):
+        odd = pd.to_numeric(texts[column], errors="coerce").isna() & (texts[column] != "")
+        if odd.any():
             raise CorpusError(
-                f"{corpus}: clip {odd[key].iloc[0]} has {column} = '{odd[column].iloc[0]}'; "
-                "write a number, or nothing for a test clip"
+                f"{corpus}: clip {table[key][odd].iloc[0]} has {column} = "
+                f"'{texts[column][odd].iloc[0]}'; write a number, or nothing for a test clip"
             )
-    return table[columns].replace("", "nan").astype(float)
+    return texts.replace("", "nan").astype(float)
 
 
 def check_each_varies(clips: pd.DataFrame, targets: list[str], corpus: str) -> None:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from harness.config.corpus import CorpusBlock
 from harness.corpora import zenodo
-from harness.corpora.clips import IDENTITY, Corpus
+from harness.corpora.clips import DEV_SPEAKERS, IDENTITY, Corpus
 from harness.corpora.partial import Remote
 from harness.corpora.received import opened, receive
 from harness.corpora.transport import Client
@@ -37,7 +37,7 @@ class Params(CorpusBlock):
     path: str | None = Field(default=None, min_length=1)
     api: str = Field(default=zenodo.API, pattern=zenodo.ADDRESS)
     subset: Literal["full_set", "core_set"] = "full_set"
-    dev_speakers: list[str] = Field(min_length=1)
+    dev_speakers: list[str] = Field(min_length=DEV_SPEAKERS)
     expected: int | None = None
 
 

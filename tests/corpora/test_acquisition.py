@@ -52,7 +52,7 @@ def release(samples: int = 1600) -> dict[str, bytes]:
     """Files of a record as ExVo 2022 might be served: a table, and the sounds in a zip."""
     table = pd.DataFrame({"File_ID": [f"[{i:05d}]" for i in range(4)]})
     table["Split"] = ["Train", "Train", "Val", "Val"]
-    table["Subject_ID"] = ["a", "b", "c", "c"]
+    table["Subject_ID"] = ["a", "b", "c", "d"]
     labels = np.random.default_rng(1).random((4, 10)).round(4)
     labels[np.arange(4), np.arange(4)] = 1
     table[TARGETS] = labels

@@ -28,7 +28,7 @@ def corpus(tmp_path: Path) -> Corpus:
             "clip": ids,
             "path": [f"{clip}.wav" for clip in ids],
             "split": ["train", "train", "dev", "dev", "test"],
-            "speaker": ["NA", "NA", "007", "007", ""],
+            "speaker": ["NA", "NA", "007", "nan", ""],
             "country": ["China", "", "Venezuela", "", ""],
             "Awe": [1 / 3, 1.0, 0.1 + 0.2, 0.0, np.nan],
         }
@@ -45,7 +45,7 @@ def test_what_is_written_is_what_is_read(corpus: Corpus, tmp_path: Path) -> None
     assert about["root"] == str(corpus.root)
     assert about["licence"] == "none"
     assert about["clips"] == {"train": 2, "dev": 2, "test": 1}
-    assert about["speakers"] == {"train": 1, "dev": 1}
+    assert about["speakers"] == {"train": 1, "dev": 2}
     assert about["same_bytes"] == {"clips": 1, "across_splits": 1}
 
 
@@ -79,7 +79,7 @@ def cell(column: str, row: int, value: Any) -> Callable[[Corpus], Corpus]:
         (lambda c: replace(c, clips=c.clips.drop(columns="speaker")), "lacks column 'speaker'"),
         (lambda c: replace(c, clips=c.clips.drop(columns="Awe")), "lacks column 'Awe'"),
         (lambda c: replace(c, targets=["Awe", "Awe"]), "target 'Awe' is named twice"),
-        (lambda c: replace(c, targets=["split"]), "target 'split' is named twice"),
+        (lambda c: replace(c, targets=["split"]), "a target cannot be called 'split'; rename it"),
         (lambda c: replace(c, targets=[]), "no targets"),
         (lambda c: replace(c, clips=c.clips[:2]), "the dev split has no clips"),
         (cell("clip", 1, "00000"), "clip '00000' is listed twice"),
@@ -89,6 +89,7 @@ def cell(column: str, row: int, value: Any) -> Callable[[Corpus], Corpus]:
         (cell("speaker", 1, ""), "clip '00001' has no speaker"),
         (cell("speaker", 1, np.nan), "clip '00001' has no speaker"),
         (cell("speaker", 1, "007"), "speaker '007' is in train and dev"),
+        (cell("speaker", 3, "007"), "'007' is the only speaker of the dev split; the statistics"),
         (cell("Awe", 1, np.nan), "clip '00001' has Awe = nan; targets lie in"),
         (cell("Awe", 1, 1.5), "clip '00001' has Awe = 1.5"),
         (cell("Awe", 1, -0.1), "clip '00001' has Awe = -0.1"),

@@ -119,6 +119,14 @@ def test_a_faulty_table_is_named(
         load(root)
 
 
+@pytest.mark.parametrize("share", [0.25, 0.3, 0.5, 0.75])
+def test_the_share_of_actors_is_exact(tmp_path: Path, share: float) -> None:
+    root = clone(tmp_path / "clone", votes())
+    for seed in range(5):
+        clips = load(root, seed=seed, dev_share=share).clips
+        assert clips["speaker"][clips["split"] == "dev"].nunique() == round(8 * share)
+
+
 def test_a_clone_without_its_lfs_objects_says_so(tmp_path: Path) -> None:
     root = clone(tmp_path / "clone", votes())
     (root / "AudioWAV" / "1001_IEO_0_XX.wav").write_text(LFS.format("0" * 64, 5))

@@ -1,5 +1,6 @@
 """harness.corpora.emogator: a clone of EmoGator becomes one-hot targets on disjoint speakers."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from harness.config.strict import section
 from harness.corpora import acquire
 from harness.corpora.clips import Corpus
 from harness.errors import CorpusError, ParamsError
@@ -14,6 +16,7 @@ from harness.errors import CorpusError, ParamsError
 REAL = Path(os.environ.get("EMOGATOR", "../shared/emogator"))
 SPEAKERS = range(1, 41)
 TWO = ["Amusement", "Triumph"]
+PROFILE = Path(__file__).parents[2] / "profiles" / "emogator.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -57,18 +60,40 @@ def test_file_names_become_speakers_and_one_hot_targets(clone: Path) -> None:
     assert not (clone / "unused").exists()
 
 
-def test_split_follows_seed_and_share(clone: Path) -> None:
-    for share in (0.2, 0.5):
-        drawn = [splits(load(clone, seed=seed, dev_share=share)) for seed in range(20)]
-        dev = np.mean([split == "dev" for speakers in drawn for split in speakers.values()])
-        assert dev == pytest.approx(share, abs=0.06)  # 800 draws: 3.4 standard errors
+def listed(root: Path, dev: list[int], **changes: object) -> Corpus:
+    block = {"name": "emogator", "path": str(root), "categories": TWO, "dev_contributors": dev}
+    return acquire(block | changes, root / "unused")
+
+
+def test_a_drawn_split_has_the_share_that_was_asked_for(clone: Path) -> None:
+    for share, count in ((0.2, 8), (0.5, 20)):
+        for seed in range(10):
+            assert (
+                list(splits(load(clone, seed=seed, dev_share=share)).values()).count("dev") == count
+            )
     assert splits(load(clone)) == splits(load(clone))
     assert splits(load(clone)) != splits(load(clone, seed=1))
 
 
-def test_contributors_who_leave_do_not_move_the_others(clone: Path) -> None:
-    some = splits(load(clone, contributors=list(range(5, 35))))
-    assert some == {s: split for s, split in splits(load(clone)).items() if 5 <= int(s) < 35}
+def test_a_listed_split_has_those_who_are_listed_and_there(clone: Path) -> None:
+    split = splits(listed(clone, [3, 11, 300]))
+    assert {s for s in split if split[s] == "dev"} == {"000003", "000011"}
+    some = splits(listed(clone, [3, 11, 300], contributors=list(range(2, 35))))
+    assert some == {s: of for s, of in split.items() if 2 <= int(s) < 35}
+    with pytest.raises(CorpusError, match="'000003' is the only speaker of the dev split"):
+        listed(clone, [3, 300]).check()
+
+
+def hashed(contributor: int) -> bool:
+    """The rule by which the profile's split was once drawn."""
+    digest = hashlib.sha256(f"1:{contributor:06d}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < 0.3 * 2**64
+
+
+def test_the_profiles_split_is_that_of_the_committed_results() -> None:
+    block = section("corpus", PROFILE)
+    assert list(block["dev_contributors"]) == [n for n in range(1, 358) if hashed(n)]
+    assert not {"seed", "dev_share", "contributors"} & set(block)
 
 
 def test_larger_dev_share_only_moves_speakers_to_dev(clone: Path) -> None:
@@ -107,6 +132,12 @@ def test_category_or_contributor_without_clips_is_named(clone: Path) -> None:
         ({"dev_share": 1.0}, "corpus.dev_share"),
         ({"dev_shar": 0.3}, "'corpus.dev_shar' is not a key; did you mean 'dev_share'"),
         ({"seed": 1.5}, "corpus.seed"),
+        ({"seed": -1}, "corpus.seed"),
+        ({"seed": None}, "give either dev_contributors, or dev_share and seed"),
+        ({"dev_contributors": [1, 2]}, "give either dev_contributors, or dev_share and seed"),
+        ({"dev_share": None, "seed": None}, "give either dev_contributors, or dev_share and"),
+        ({"dev_contributors": [1], "dev_share": None, "seed": None}, "corpus.dev_contributors"),
+        ({"contributors": [1, 358]}, "corpus.contributors.1"),
         ({"path": ""}, "corpus.path"),
     ],
 )
@@ -123,10 +154,11 @@ def test_category_named_twice_is_refused(clone: Path) -> None:
 @pytest.mark.skipif(
     not (REAL / "data" / "mp3").is_dir(), reason="set EMOGATOR to a clone to run it"
 )
-def test_real_clips_split_by_speaker(tmp_path: Path) -> None:
-    corpus = acquire({"name": "emogator", "path": str(REAL), "seed": 0, "dev_share": 0.3}, tmp_path)
+def test_real_clips_split_as_in_the_committed_results(tmp_path: Path) -> None:
+    corpus = acquire(section("corpus", PROFILE) | {"path": str(REAL)}, tmp_path)
     corpus.check()
     assert len(corpus.targets) == 10
     assert corpus.clips.groupby("speaker").size().eq(30).all()
-    share = (corpus.clips["split"] == "dev").mean()
-    assert share == pytest.approx(0.3, abs=0.11)  # 160 speakers: 3 standard errors
+    if len(corpus.clips) == 4800:
+        speakers = corpus.clips.groupby("split")["speaker"].nunique()
+        assert speakers.to_dict() == {"train": 111, "dev": 49}

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from harness.corpora import heard
-from harness.corpora.clips import Corpus
+from harness.corpora.clips import Corpus, read
 from harness.errors import CorpusError
 
 TABLE = pd.DataFrame(
@@ -18,7 +18,7 @@ TABLE = pd.DataFrame(
         "valence": [7, 1, 4, 2.5, 3, 6],
         "Datei": ["a/1", "a/2", "b/1", "b/2", "c/1", "d/1"],
         "wer": ["a", "a", "b", "b", "c", "d"],
-        "Teil": ["lernen", "lernen", "pruefen", "pruefen", "lernen", "lernen"],
+        "Teil": ["lernen", "lernen", "pruefen", "pruefen", "pruefen", "lernen"],
         "arousal": [1, 2, 3, 4, 5, 6],
     }
 )
@@ -57,7 +57,7 @@ def test_columns_and_scale_of_ones_own_become_the_clip_table(mine: Path) -> None
     assert corpus.targets == ["arousal", "valence"]
     assert corpus.clips["clip"].tolist() == TABLE["Datei"].tolist()
     assert corpus.clips["path"].tolist() == [f"ton/{clip}.flac" for clip in TABLE["Datei"]]
-    assert corpus.clips["split"].tolist() == ["train", "train", "dev", "dev", "train", "train"]
+    assert corpus.clips["split"].tolist() == ["train", "train", "dev", "dev", "dev", "train"]
     assert corpus.clips["speaker"].tolist() == list("aabbcd")
     assert corpus.clips["country"].tolist() == TABLE["Land"].tolist()
     np.testing.assert_allclose(corpus.clips["valence"], (TABLE["valence"] - 1) / 6)
@@ -82,6 +82,46 @@ def test_speakers_can_be_drawn_where_there_is_no_split(mine: Path) -> None:
     of = drawn[0].groupby("speaker")["split"].nunique()
     assert set(of) == {1}
     assert set(drawn[0]["split"]) == {"train", "dev"}
+
+
+@pytest.mark.parametrize(
+    ("speakers", "dev", "answer"),
+    [("aabbcd", 0.5, None), ("aabbcd", 0.1, "puts 0 in dev"), ("aabbbb", 0.5, "puts 1 in dev")],
+)
+def test_a_draw_is_exact_or_refused(
+    mine: Path, speakers: str, dev: float, answer: str | None
+) -> None:
+    table = TABLE.drop(columns="Teil").assign(wer=list(speakers))
+    table.to_csv(mine / "labels" / "bewertung.csv", index=False)
+    for seed in range(10):
+        draw = {"dev_share": dev, "seed": seed}
+        if answer:
+            with pytest.raises(CorpusError, match=answer):
+                load(mine, draw=draw)
+        else:
+            clips = load(mine, draw=draw).clips
+            assert clips["speaker"][clips["split"] == "dev"].nunique() == 2
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["[a]", "a", "laugh [dQw4]", "[b", "b]", "[]"],
+        ["nan", "NaN", "NA", "None", "null", "1e3"],
+        ["A", "a", "ä", "ß", "ss", "001"],
+    ],
+)
+def test_ids_and_speakers_are_taken_as_they_are_written(mine: Path, ids: list[str]) -> None:
+    for old, new in zip(TABLE["Datei"], ids, strict=True):
+        (mine / "ton" / f"{old}.flac").rename(mine / "ton" / f"{new}.flac")
+    table = TABLE.assign(Datei=ids, wer=ids)
+    table.to_csv(mine / "labels" / "bewertung.csv", index=False)
+    corpus = load(mine)
+    assert corpus.clips["clip"].tolist() == ids
+    assert corpus.clips["speaker"].tolist() == ids
+    corpus.write(mine.parent / "data" / "mine")
+    clips, _ = read(mine.parent / "data" / "mine")
+    assert sorted(clips["clip"]) == sorted(clips["speaker"]) == sorted(ids)
 
 
 def test_the_country_may_be_left_out(mine: Path) -> None:

@@ -21,7 +21,7 @@ NAMES = [
     for emotion in ("achievement", "anger", "fear", "pain", "pleasure", "surprise")
     for grade in GRADES
 ]
-BLOCK = {"name": "vivae", "dev_speakers": ["S02"]}
+BLOCK = {"name": "vivae", "dev_speakers": ["S02", "S10"]}
 
 
 def packed() -> bytes:
@@ -59,7 +59,7 @@ def test_intensity_is_the_target_of_the_acted_emotion_alone(zipped: Path) -> Non
     assert clips.groupby("speaker")["split"].first().to_dict() == {
         "S01": "train",
         "S02": "dev",
-        "S10": "train",
+        "S10": "dev",
     }
 
 
@@ -77,8 +77,12 @@ def test_the_open_record_and_a_local_zip_give_the_same(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dev_speakers": ["S12"]}, "dev speaker S12 has no clips; use some of S01, S02, S10"),
+        (
+            {"dev_speakers": ["S12", "S02"]},
+            "dev speaker S12 has no clips; use some of S01, S02, S10",
+        ),
         ({"dev_speakers": ["S01", "S02", "S10"]}, "the train split has no clips"),
+        ({"dev_speakers": ["S02", "S02"]}, "'S02' is the only speaker of the dev split"),
         ({"subset": "core_set"}, "dev speaker S02 has no clips"),
         ({"expected": 1085}, "full_set has 72 clips, not 1,085; get it again"),
     ],

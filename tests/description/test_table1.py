@@ -149,10 +149,11 @@ def test_the_same_speaker_may_repeat_within_a_split_but_not_across(
 ) -> None:
     sounds = {"a": (bursts[0], 16000), "b": (0.5 * bursts[0], 16000), "c": (bursts[1], 16000)}
     sounds["d"] = (0.5 * bursts[1], 16000)
-    data = corpus(tmp_path / "c", sounds, speaker=["s", "s", "t", "t"])
+    sounds["e"] = (bursts[2], 16000)
+    data = corpus(tmp_path / "c", sounds, speaker=["s", "s", "t", "t", "u"])
     assert table_of(data)["same_sound"] == []
     clips, about = read(data)
-    crossed = clips.assign(split=["train", "dev", "dev", "dev"])
+    crossed = clips.assign(split=["train", "dev", "dev", "dev", "dev"])
     found = described(crossed, about, None)["same_sound"]
     assert [(pair["one"], pair["other"]) for pair in found] == [("a", "b")]
 
@@ -161,7 +162,7 @@ def test_same_bytes_are_counted_across_speakers_and_splits(
     tmp_path: Path, bursts: list[np.ndarray]
 ) -> None:
     sounds = dict.fromkeys("abcd", (bursts[0], 16000))
-    table = table_of(corpus(tmp_path / "c", sounds, speaker=["s", "s", "t", "t"]))
+    table = table_of(corpus(tmp_path / "c", sounds, speaker=["s", "s", "t", "u"]))
     assert table["same_bytes"] == {"clips": 3, "across_speakers": 1, "across_splits": 1}
 
 

@@ -29,13 +29,14 @@ corpus:
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: params.yaml and, in corpus/, two labelled clips of two speakers."""
+    """The current folder: params.yaml and, in corpus/, three labelled clips of three speakers."""
     monkeypatch.chdir(tmp_path)
     Path("corpus/wav").mkdir(parents=True)
-    for clip in ("00000", "00001"):
+    for clip in ("00000", "00001", "00002"):
         soundfile.write(f"corpus/wav/{clip}.wav", np.zeros(1600), 16000)
-    table = pd.DataFrame({"File_ID": ["[00000]", "[00001]"], "Split": ["Train", "Val"]})
-    table = table.assign(Subject_ID=["a", "b"], **dict.fromkeys(TARGETS, 1.0))
+    table = pd.DataFrame({"File_ID": ["[00000]", "[00001]", "[00002]"]})
+    table = table.assign(Split=["Train", "Val", "Val"], Subject_ID=["a", "b", "c"])
+    table = table.assign(**dict.fromkeys(TARGETS, 1.0))
     table.to_csv("corpus/data_info.csv", index=False)
     Path("params.yaml").write_text(PARAMS)
     return tmp_path
@@ -50,10 +51,10 @@ def test_clip_table_and_facts_are_written(capsys: pytest.CaptureFixture[str]) ->
     assert [file.name for file in Path("data").iterdir()] == ["small"]
     assert {file.name for file in Path("data/small").iterdir()} == {"clips.csv", "corpus.json"}
     table, about = read(Path("data/small"))
-    assert table["clip"].tolist() == ["00000", "00001"]
+    assert table["clip"].tolist() == ["00000", "00001", "00002"]
     assert about["root"] == "corpus"
     line = (
-        "hume-vb: train 1 clips of 1 speakers, dev 1 clips of 1 speakers; written to data/small\n"
+        "hume-vb: train 1 clips of 1 speakers, dev 2 clips of 2 speakers; written to data/small\n"
     )
     assert capsys.readouterr().out == line
 
