@@ -319,6 +319,7 @@ while line := sys.stdin.readline():
         except BaseException:
             traceback.print_exc()
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
     if sys.stdin.readline() == "kill\\n":
         os.kill(child, signal.SIGKILL)  # not waited for yet, so this is still it
