@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+import harness  # noqa: F401  # first, as in a stage: numpy and torch load in portable arithmetic
+
 
 @pytest.fixture(autouse=True)
 def reproducible():

@@ -107,6 +107,13 @@ def test_the_train_stage_is_where_torch_is(imported):
     assert with_torch == {"features", "train", "vary"}
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_chooses_its_arithmetic_before_numpy_and_torch_load(imported, stage):
+    order = list(imported[stage])
+    for library in {"numpy", "torch"} & set(order):
+        assert order.index("harness.portable") < order.index(library)
+
+
 # The floors: stages → learning → features, evaluation, description → corpora, config, paper,
 # errors, stage.
 
@@ -120,6 +127,7 @@ FLOORS = [
         "paper",
         "display",
         "options",
+        "portable",
         "processes",
     },
     {"features", "evaluation", "description"},
