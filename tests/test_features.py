@@ -11,13 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import soxr
 import torch
+from torchaudio.functional import melscale_fbanks
+from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 from torchlibrosa.stft import LogmelFilterBank, Spectrogram
 
+from harness import features
 from harness.config.features import Features
 from harness.corpora.clips import Corpus, read
 from harness.errors import FeaturesError
-from harness.features import LogMel, extract, waveform
+from harness.features import LogMel, extract, mel_filters, waveform
 
 REPOSITORY = Path(__file__).parents[1]
 PARAMS = Features(sample_rate=16000, window=512, hop=160, bands=64, low=50, high=8000)
@@ -56,14 +60,14 @@ SOUNDS = {
 
 @pytest.fixture
 def float64():
-    """Windows and filters are then made in float64, ours and torchlibrosa's."""
+    """Windows and filters of torchaudio and torchlibrosa are then made in float64."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
 
 
 def log_mel(samples, dtype=np.float32):
-    return LogMel(PARAMS)(torch.from_numpy(np.asarray(samples, dtype))).numpy()
+    return LogMel(PARAMS, dtype)(np.asarray(samples, dtype))
 
 
 def librosa_log_mel(samples):
@@ -85,6 +89,22 @@ def librosa_log_mel(samples):
 
 
 @torch.no_grad()
+def torchaudio_log_mel(samples):
+    mel = MelSpectrogram(
+        sample_rate=16000,
+        n_fft=512,
+        hop_length=160,
+        f_min=50.0,
+        f_max=8000.0,
+        n_mels=64,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    waveforms = torch.from_numpy(samples).to(torch.get_default_dtype())
+    return AmplitudeToDB("power")(mel(waveforms)).T.numpy()
+
+
+@torch.no_grad()
 def torchlibrosa_log_mel(samples):
     spectrogram = Spectrogram(n_fft=512, win_length=512, hop_length=160)
     filters = LogmelFilterBank(
@@ -98,16 +118,20 @@ def torchlibrosa_log_mel(samples):
 @pytest.mark.parametrize("sound", SOUNDS)
 @pytest.mark.parametrize(
     ("theirs", "tolerance"),
-    [(librosa_log_mel, 1e-8), (torchlibrosa_log_mel, 1e-6)],  # its filters come as float32
+    [
+        (torchaudio_log_mel, 1e-8),
+        (librosa_log_mel, 1e-8),
+        (torchlibrosa_log_mel, 1e-6),  # its filters come as float32
+    ],
 )
-def test_log_mel_is_that_of_librosa_and_torchlibrosa(sound, theirs, tolerance):
+def test_log_mel_is_that_of_its_peers(sound, theirs, tolerance):
     found = log_mel(SOUNDS[sound], np.float64)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, theirs(SOUNDS[sound]), rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("sound", [name for name in SOUNDS if name not in ("sine", "sweep")])
-@pytest.mark.parametrize("theirs", [librosa_log_mel, torchlibrosa_log_mel])
+@pytest.mark.parametrize("theirs", [torchaudio_log_mel, librosa_log_mel, torchlibrosa_log_mel])
 def test_log_mel_in_float32_is_within_a_ten_thousandth_of_a_db(sound, theirs):
     found = log_mel(SOUNDS[sound])
     np.testing.assert_allclose(found, theirs(SOUNDS[sound]), rtol=0, atol=1e-4)
@@ -126,7 +150,48 @@ def test_what_float32_costs_grows_with_the_distance_below_the_loudest_band(sound
 
 
 def test_silence_is_at_the_floor_of_minus_100_db():
-    assert (log_mel(np.zeros(1600)) == -100).all()
+    assert (log_mel(np.zeros(1600)).astype(np.float16) == -100).all()
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    "params",
+    [
+        PARAMS,
+        Features(sample_rate=8000, window=256, hop=80, bands=32, low=300, high=3800),
+        Features(sample_rate=44100, window=1024, hop=441, bands=128, low=0, high=20000),
+        Features(sample_rate=16000, window=512, hop=160, bands=20, low=1200, high=8000),
+    ],
+    ids=["ours", "8 kHz", "44.1 kHz", "logarithmic alone"],
+)
+def test_the_filters_are_torchaudios(params):
+    theirs = melscale_fbanks(
+        params.window // 2 + 1,
+        params.low,
+        params.high,
+        params.bands,
+        params.sample_rate,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    np.testing.assert_allclose(mel_filters(params), theirs.numpy().T, rtol=0, atol=1e-12)
+
+
+SAME_BYTES = {  # of float32, also under `qemu-x86_64 -cpu Haswell`, `EPYC-Rome`, `Skylake-Server`
+    16000: "b260032875f3bd0b55c3f9e6f9d7500913158d556ebed12adf5b9424eb914122",
+    48000: "7b642cb19e87dc2e8046c8b7f37b87efed3a78a7feec0e18cba6fedf3eaa8c12",
+}
+
+
+@pytest.mark.skipif(
+    not torch.cpu.get_capabilities().get("avx2"),
+    reason="without AVX2 the logarithm rounds otherwise",
+)
+@pytest.mark.parametrize("rate", SAME_BYTES)
+def test_log_mel_has_the_same_bytes_on_every_processor_with_avx2(rate):
+    noise = np.random.default_rng(0).integers(-3000, 3000, 3 * 12345) / np.float32(32768)
+    samples = soxr.resample(noise.astype(np.float32), rate, 16000, quality="HQ")
+    assert hashlib.sha256(log_mel(samples).tobytes()).hexdigest() == SAME_BYTES[rate]
 
 
 @pytest.mark.parametrize("samples", [257, 319, 320, 321, 1599, 1600])
@@ -197,9 +262,9 @@ def corpus(tmp_path):
     return tmp_path
 
 
-def packed(corpus, folder):
+def packed(corpus, folder, workers=2):
     clips, about = read(corpus / "data" / "small")
-    extract(clips, Path(about["root"]), about["targets"], PARAMS, folder)
+    extract(clips, Path(about["root"]), about["targets"], PARAMS, folder, workers)
     return clips
 
 
@@ -237,11 +302,39 @@ def test_the_index_keeps_the_clip_tables_order_ids_and_labels(corpus):
         )
 
 
-def test_more_clips_than_a_block_stay_in_order(corpus, monkeypatch):
-    packed(corpus, corpus / "whole")
-    monkeypatch.setattr("harness.features.BLOCK", 2)
-    packed(corpus, corpus / "blocks")
-    assert contents(corpus / "whole") == contents(corpus / "blocks")
+@pytest.mark.parametrize("tile", [1, 3, 50])
+def test_how_many_frames_are_transformed_at_once_changes_no_byte(tile, monkeypatch):
+    whole = {name: log_mel(sound) for name, sound in SOUNDS.items()}
+    monkeypatch.setattr(features, "TILE", tile)
+    for name, sound in SOUNDS.items():
+        assert log_mel(sound).tobytes() == whole[name].tobytes()
+
+
+@pytest.mark.parametrize(("block", "workers"), [(1, 1), (1, 3), (2, 2), (64, 2), (64, None)])
+def test_blocks_and_workers_change_no_byte(corpus, block, workers, monkeypatch):
+    packed(corpus, corpus / "one", workers=1)
+    monkeypatch.setattr(features, "BLOCK", block)
+    packed(corpus, corpus / "other", workers=workers)
+    assert contents(corpus / "one") == contents(corpus / "other")
+
+
+def test_more_clips_than_are_in_flight_stay_in_order(corpus, monkeypatch):
+    """Each clip's levels are those of its own sound, whoever is done first."""
+    monkeypatch.setattr(features, "BLOCK", 1)
+    clips, about = read(corpus / "data" / "small")
+    train = clips[clips["split"] == "train"]
+    many = pd.concat([train] * 20, ignore_index=True)
+    extract(many, Path(about["root"]), TARGETS, PARAMS, corpus / "many", workers=2)
+    packed(corpus, corpus / "few")
+    few = np.load(corpus / "few" / "train.npy")
+    np.testing.assert_array_equal(np.load(corpus / "many" / "train.npy"), np.tile(few, (20, 1)))
+
+
+def test_the_packed_array_is_as_numpy_writes_it(corpus):
+    packed(corpus, corpus / "features")
+    levels = np.load(corpus / "features" / "train.npy", mmap_mode="r")
+    np.save(corpus / "again.npy", levels)
+    assert (corpus / "again.npy").read_bytes() == (corpus / "features/train.npy").read_bytes()
 
 
 def contents(folder):
@@ -300,7 +393,6 @@ def test_a_bad_clip_is_one_error_that_names_it(corpus, damage):
         extract(clips, Path(about["root"]), TARGETS, PARAMS, corpus / "features")
     assert "00002.wav" in str(caught.value)
     assert DAMAGE[damage] in str(caught.value)
-    assert not list((corpus / "features").glob("*.part"))
 
 
 def test_257_samples_are_enough_for_a_window(corpus):

@@ -104,7 +104,7 @@ def test_what_needs_no_torch_or_matplotlib_does_not_wait_for_them(imported, stag
 
 def test_the_train_stage_is_where_torch_is(imported):
     with_torch = {stage for stage in STAGES if "torch" in imported[stage]}
-    assert with_torch == {"features", "train", "vary"}
+    assert with_torch == {"train", "vary"}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -193,7 +193,7 @@ def test_imports_go_in_no_circle():
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) >= len(graph)
 
 
-def test_torch_lives_in_learning_and_the_front_end_only():
+def test_torch_lives_in_learning_only():
     with_torch = {
         file
         for file in source_files()
@@ -201,7 +201,7 @@ def test_torch_lives_in_learning_and_the_front_end_only():
             n.split(".")[0] in ("torch", "torchaudio", "lightning_fabric") for n in imports(file)
         )
     }
-    allowed = Path("harness/learning"), Path("harness/features.py"), Path("harness/bench")
+    allowed = Path("harness/learning"), Path("harness/bench")
     assert with_torch
     assert {f for f in with_torch if not any(f.is_relative_to(place) for place in allowed)} == set()
 

@@ -12,7 +12,9 @@ import sys
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
+import soundfile
 import torch
 
 from harness.errors import HarnessError
@@ -135,17 +137,34 @@ def test_a_killed_launch_leaves_no_worker_and_a_new_one_goes_on(launched, sign):
 POOLS = {
     "simulation": ("harness.cli", "simulate", "--draws", "400", "--speakers", "568", "--jobs", "2"),
     "synthetic corpus": ("stages.download",),
+    "features": ("stages.features",),
 }
+
+
+def write_long_corpus(folder):
+    """Two sounds of a minute under a thousand names, of profile synthetic."""
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(folder / name, np.full(60 * 16000, 0.1), 16000)
+    both = {"path": ["a.wav", "b.wav"], "split": ["train", "dev"], "sha256": "", "Awe": 0.5}
+    clips = pd.DataFrame(both | {"speaker": ["a", "b"], "country": ""})
+    clips = pd.concat([clips] * 1000).assign(clip=[f"{number:04d}" for number in range(2000)])
+    data = folder / "data" / "synthetic"
+    data.mkdir(parents=True)
+    clips.to_csv(data / "clips.csv", index=False)
+    (data / "corpus.json").write_text('{"root": "../..", "targets": ["Awe"]}', encoding="utf-8")
 
 
 @pytest.mark.parametrize("pool", POOLS)
 def test_no_pool_outlives_its_parent(tmp_path, pool):
     shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    if pool == "features":
+        write_long_corpus(tmp_path)
     with start(*POOLS[pool], folder=tmp_path) as process:
         workers = until(lambda: set(workers_of(process)), process)
         while len(workers) < 2:  # a pool of two, whatever else it has started
             workers |= until(lambda: set(workers_of(process)), process)
         time.sleep(0.5)
+        assert process.poll() is None
         process.kill()
     deadline = time.monotonic() + 60
     while any(map(alive, workers)) and time.monotonic() < deadline:

@@ -1,4 +1,8 @@
-"""Clips per second from a wav file to log-mel on disk: ours, the peers, and the decoding alone."""
+"""Clips per second from a wav file to log-mel on disk: ours, the peers, and the decoding alone.
+
+Ours computes portably, as the stage does, and starts its workers anew in every round. The peers
+compute as fast as their libraries can, in workers that are there already.
+"""
 
 import contextlib
 import importlib.util
@@ -24,9 +28,11 @@ from harness.config.strict import block
 from harness.corpora import synthetic
 from harness.corpora.clips import read
 from harness.features import LogMel, extract
+from harness.portable import release
 from harness.processes import start_worker
 
 CLIPS = 240  # distinct; about three seconds to make on two cores
+AGAIN = 8  # times that ours takes all of them in a round, as many as the embedded corpus has
 FEW, MANY = 512, 4096  # clips whose peak memory is compared; both more than a block
 AUDIBLE = 60.0  # dB below a frame's loudest band: float32 is no longer exact farther down
 
@@ -77,14 +83,27 @@ def _torchlibrosa(json: str) -> tuple[Any, Any]:
 
 
 def by_torchaudio(samples: np.ndarray, params: Features) -> np.ndarray:
-    """torchaudio's MelSpectrogram and AmplitudeToDB, clip by clip."""
+    """torchaudio's MelSpectrogram and AmplitudeToDB."""
     with torch.inference_mode():
-        return _torchaudio(params.model_dump_json())(torch.from_numpy(samples)).numpy()
+        return _torchaudio(params.model_dump_json())(torch.from_numpy(samples)).T.numpy()
 
 
 @cache
-def _torchaudio(json: str) -> LogMel:
-    return LogMel(Features.model_validate_json(json))
+def _torchaudio(json: str) -> torch.nn.Module:
+    from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
+
+    params = Features.model_validate_json(json)
+    mel = MelSpectrogram(
+        sample_rate=params.sample_rate,
+        n_fft=params.window,
+        hop_length=params.hop,
+        f_min=params.low,
+        f_max=params.high,
+        n_mels=params.bands,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    return torch.nn.Sequential(mel, AmplitudeToDB("power"))
 
 
 PEERS: dict[str, LogMelOf] = {
@@ -92,7 +111,6 @@ PEERS: dict[str, LogMelOf] = {
     "torchlibrosa": by_torchlibrosa,
     "torchaudio": by_torchaudio,
 }
-WITHOUT = {"decoding", "ours"}  # no peers
 
 
 def installed() -> dict[str, LogMelOf]:
@@ -117,13 +135,12 @@ def features(threads: int, budget: float) -> dict[str, Any]:
     params, peers = block(Features, "features"), installed()
     with tempfile.TemporaryDirectory() as folder:
         clips, root, _ = corpus(Path(folder) / "data")
-        torch.set_num_threads(1)
         with _rounds(clips, root, params, list(peers), Path(folder), threads) as rounds:
-            amount = dict.fromkeys(rounds, float(len(clips)))
+            amount = {name: float(len(clips)) for name in rounds} | {"ours": AGAIN * len(clips)}
             seconds = interleaved(rounds, budget)
         peaks = {}
         for count in (FEW, MANY):
-            with Apart(own, Path(folder) / "data", params, count) as one:
+            with Apart(own, Path(folder) / "data", params, threads, count) as one:
                 one()
                 peaks[str(count)] = one.peak()
         return {
@@ -155,14 +172,14 @@ def corpus(folder: Path) -> tuple[pd.DataFrame, Path, list[str]]:
     return clips, Path(about["root"]), about["targets"]
 
 
-def own(data: Path, params: Features, count: int = CLIPS) -> Round:
+def own(data: Path, params: Features, workers: int, count: int) -> Round:
     """A round of the harness's extraction of `count` clips, the corpus's over and over."""
     clips, root, targets = corpus(data)
     repeated = pd.concat([clips] * -(-count // len(clips)), ignore_index=True)[:count]
 
     def whole() -> None:
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-            extract(repeated, root, targets, params, Path(folder))
+            extract(repeated, root, targets, params, Path(folder), workers)
 
     return timed(whole)
 
@@ -175,8 +192,7 @@ def differences(
     found = dict.fromkeys(peers, 0.0)
     for path in clips["path"]:
         samples, _ = soundfile.read(root / path, dtype="float32")
-        with torch.inference_mode():
-            ours = own(torch.from_numpy(samples)).numpy()
+        ours = own(samples)
         audible = ours >= ours.max(axis=1, keepdims=True) - AUDIBLE
         for name, of in peers.items():
             error = np.abs(of(samples, params) - ours)[audible].max()
@@ -192,31 +208,46 @@ def _rounds(
     peers: list[str],
     folder: Path,
     workers: int,
-) -> Iterator[dict[str, Any]]:
-    """Each peer in threads and in processes: which suits it better depends on its library."""
+) -> Iterator[dict[str, Round]]:
+    """All but ours in threads and in processes: which suits it better depends on its library."""
     files = [str(root / path) for path in clips["path"]]
-
-    def each(pool: Executor, work: Callable[[str], Any]) -> None:
-        for _ in pool.map(work, files, chunksize=8):
-            pass
-
-    spawned = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread)
-    ours = Apart(own, folder / "data", params)
-    with ThreadPoolExecutor(workers) as threads, spawned as processes, ours:
-        rounds: dict[str, Round] = {
-            "ours": ours,
-            "decoding": timed(partial(each, threads, decode)),
-        }
-        for peer in peers:
-            (folder / peer).mkdir()
-            work = partial(save, peer, params, str(folder / peer))
-            rounds[f"{peer}, threads"] = timed(partial(each, threads, work))
-            rounds[f"{peer}, processes"] = timed(partial(each, processes, work))
+    start = get_context("spawn")
+    with contextlib.ExitStack() as stack:
+        ours = Apart(own, folder / "data", params, workers, AGAIN * len(clips))
+        rounds: dict[str, Round] = {"ours": stack.enter_context(ours)}
+        pool = ProcessPoolExecutor(workers, start, initializer=start_peer)
+        stack.enter_context(pool)
+        for name in ("decoding", *peers):
+            work: Callable[[str], Any] = decode
+            if name in peers:
+                (folder / name).mkdir()
+                work = partial(save, name, params, str(folder / name))
+            threads = Apart(in_threads, work, files, workers)
+            rounds[f"{name}, threads"] = stack.enter_context(threads)
+            rounds[f"{name}, processes"] = timed(partial(_each, pool, work, files))
         yield rounds
 
 
-def _one_thread() -> None:
+def in_threads(work: Callable[[str], Any], files: list[str], workers: int) -> Round:
+    """A round of `work` on each file, for a process of its own."""
+    _as_fast_as_it_can()
+    return timed(partial(_each, ThreadPoolExecutor(workers), work, files))
+
+
+def _each(pool: Executor, work: Callable[[str], Any], files: list[str]) -> None:
+    for _ in pool.map(work, files, chunksize=8):
+        pass
+
+
+def start_peer() -> None:
+    """What a worker process of a peer does first."""
     start_worker()
+    _as_fast_as_it_can()
+
+
+def _as_fast_as_it_can() -> None:
+    """Unbind torch, which has computed nothing yet in this process, from portable arithmetic."""
+    release()
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
 

@@ -3,6 +3,7 @@
 import itertools
 import os
 import threading
+from multiprocessing import get_context
 
 import pytest
 
@@ -62,6 +63,16 @@ def test_peak_memory_is_that_of_the_work_and_not_of_the_process_that_asks():
     assert len(ballast) > 0
 
 
+@pytest.mark.skipif(not apart.STATUS.is_file(), reason="only Linux tells a process's peak memory")
+def test_peak_memory_is_also_that_of_the_workers():
+    peaks = []
+    for mebibytes in (1, 120):
+        with apart.Apart(holding_in_a_worker, mebibytes) as one:
+            one()
+            peaks.append(one.peak()["resident"])
+    assert 100 < peaks[1] - peaks[0] < 140
+
+
 def test_a_process_that_dies_takes_nobody_with_it():
     with pytest.raises(RunError, match="process of dying died"), apart.Apart(dying) as one:
         one()
@@ -89,6 +100,16 @@ def holding(mebibytes):
     def one_round():
         block = bytearray(mebibytes * 2**20)
         block[::4096] = b"1" * len(block[::4096])
+        return mebibytes
+
+    return one_round
+
+
+def holding_in_a_worker(mebibytes):
+    def one_round():
+        worker = get_context("fork").Process(target=holding(mebibytes))
+        worker.start()
+        worker.join()
         return mebibytes
 
     return one_round
