@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from functools import partial
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -139,26 +140,19 @@ def extract(
     folder.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
     workers = workers or os.cpu_count() or 1
-    work = partial(_block, root, params.sample_rate, LogMel(params))
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
-    with _pool(workers) as pool, Progress(*columns) as progress:
-        for split in ("train", "dev"):
-            chosen = clips[clips["split"] == split]
+    splits = {split: clips[clips["split"] == split] for split in ("train", "dev")}
+    blocks = {split: _blocks(chosen) for split, chosen in splits.items()}
+    work = partial(_log_mels, root, params.sample_rate, LogMel(params))
+    with _pool(workers) as pool, _progress() as progress:
+        done = _in_order(pool, work, chain(*blocks.values()), AHEAD * workers)
+        for split, chosen in splits.items():
             if chosen.empty:
                 continue
             bar = progress.add_task(f"features {split}", total=len(chosen))
-            files = list(zip(chosen["path"], chosen["sha256"], strict=True))
-            blocks = [files[first : first + BLOCK] for first in range(0, len(files), BLOCK)]
             counts: list[int] = []
             with (folder / f"{split}.npy").open("wb") as packed:
                 _header(packed, 0, params.bands)
-                for levels, frames in _in_order(pool, work, blocks, AHEAD * workers):
+                for levels, frames in islice(done, len(blocks[split])):
                     packed.write(levels.data)
                     counts += frames
                     progress.advance(bar, len(frames))
@@ -169,7 +163,12 @@ def extract(
             index.join(chosen[targets]).to_csv(folder / f"{split}.csv", index=False)
 
 
-def _block(
+def _blocks(clips: pd.DataFrame) -> list[list[Sound]]:
+    files = list(zip(clips["path"], clips["sha256"], strict=True))
+    return [files[first : first + BLOCK] for first in range(0, len(files), BLOCK)]
+
+
+def _log_mels(
     root: Path, sample_rate: int, log_mel: LogMel, files: list[Sound]
 ) -> tuple[NDArray[np.float16], list[int]]:
     """A worker's: the frames of these clips one after another, and how many each has."""
@@ -209,6 +208,16 @@ def _header(packed: BinaryIO, rows: int, bands: int) -> None:
     """Of a .npy file; its size is the same for any number of rows, so it can be written again."""
     header = {"descr": "<f2", "fortran_order": False, "shape": (rows, bands)}
     np.lib.format.write_array_header_1_0(packed, header)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
 
 
 class _Rate(ProgressColumn):

@@ -32,7 +32,7 @@ from harness.portable import release
 from harness.processes import start_worker
 
 CLIPS = 240  # distinct; about three seconds to make on two cores
-AGAIN = 8  # times that ours takes all of them in a round, as many as the embedded corpus has
+AGAIN = 16  # times that ours takes all of them in a round, which are then a small corpus
 FEW, MANY = 512, 4096  # clips whose peak memory is compared; both more than a block
 AUDIBLE = 60.0  # dB below a frame's loudest band: float32 is no longer exact farther down
 
