@@ -10,7 +10,7 @@ import torch
 
 from harness.learning.arithmetic import cpu
 
-PACKAGES = ("torch", "torchaudio", "lightning-fabric", "numpy", "pandas", "dvc")
+PACKAGES = ("torch", "lightning-fabric", "numpy", "scipy", "pandas", "dvc")
 
 
 def environment() -> dict[str, Any]:
