@@ -20,7 +20,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from harness.errors import RunError
-from harness.verdict.revisions import Revision, ignored
+from harness.verdict.revisions import Revision, git, ignored
 
 SOURCE = "data/source/"  # links to the corpora, which their owners may have edited
 
@@ -71,6 +71,7 @@ def staleness(root: Path = Path(), revision: str | None = None) -> Staleness:
 
 @contextmanager
 def _repository(root: Path, revision: str | None) -> Iterator[Any]:
+    git("rev-parse", "--git-dir", root=root)  # git says better than DVC why it cannot read it
     commit = Revision(revision, root).commit if revision else None
     with Repo(str(root)) as repo:
         if commit is None:
