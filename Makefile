@@ -8,7 +8,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE  # else every process compiles its imports anew, torch's too
 
-.PHONY: setup repro readings test lint check
+.PHONY: repository setup repro readings test lint check
 
 setup: .venv/ready
 
@@ -25,13 +25,18 @@ setup: .venv/ready
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# DVC records results beside what git has
+repository:
+	@git rev-parse --git-dir > /dev/null || { echo "error: git cannot read this folder; clone the" \
+	  "repository instead of unpacking a ZIP of it, and do what git says above" >&2; exit 1; }
+
 # dvc repro alone would do; launch trains the cells side by side and records them at once
-repro: setup
+repro: repository setup
 	@dvc repro features
 	@python -m harness.launch --jobs $(JOBS)
 	@dvc repro
 
-readings: repro
+readings: repository repro
 	@python -m harness.launch --jobs $(JOBS) --block sensitivity
 	@dvc repro sensitivity/dvc.yaml
 

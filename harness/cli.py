@@ -61,6 +61,9 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--stale-only", action="store_true", help="only dvc.lock against the tree; needs no results"
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="no number may move, not even with its parameters"
+    )
     _add_files(parser)
     parser.set_defaults(command=_check)
 
@@ -80,6 +83,7 @@ def _add_diff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser = commands.add_parser("diff", help=text, description=text)
     parser.add_argument("revision", metavar="REV", help="the old side, e.g. main")
     parser.add_argument("other", metavar="REV", nargs="?", help="default: the working tree")
+    parser.add_argument("--exit-code", action="store_true", help="exit with 1 if anything differs")
     _add_files(parser)
     parser.set_defaults(command=_diff)
 
@@ -88,9 +92,11 @@ def _diff(options: argparse.Namespace) -> None:
     from harness.verdict.diff import diff
 
     try:
-        diff(options)
+        differs = diff(options)
     except HarnessError as error:
         _refuse(error)
+    if differs and options.exit_code:
+        sys.exit(1)
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:

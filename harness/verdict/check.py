@@ -7,33 +7,36 @@ from pathlib import Path
 from harness.config.strict import profile
 from harness.config.tolerances import read_tolerances
 from harness.paper import read_paper
+from harness.verdict.outcome import Outcome
 from harness.verdict.profiles import judge_profile, profiles
+from harness.verdict.recipes import Recipes
 from harness.verdict.report import record, show, text
 from harness.verdict.revisions import Folder, Revision, Tree, write
 from harness.verdict.staleness import staleness
 
 
 def check(options: argparse.Namespace) -> bool:
-    """Judge, print, and write the files asked for; True when every cell and stage passes.
+    """Judge, print, and write the files asked for; True when every number and stage passes.
 
     The locks are of the profile in params.yaml, and count unless only others are asked for.
     """
     here, asked = profile(), options.profile or []
     against, tolerances, paper = _against(options.against), read_tolerances(), read_paper()
-    gate = staleness() if options.stale_only or not asked or here in asked else None
-    checked = []
-    if not options.stale_only:
-        for name in asked or profiles([Folder(), against]) or [here]:
-            of_locks = gate if name == here else None
-            checked.append(judge_profile(name, against, tolerances, paper, of_locks))
-    passed = not (gate and gate.reasons) and all(one.passes for one in checked)
+    recipes = Recipes(against, Folder())
+    looked = options.stale_only or not asked or here in asked
+    gate = staleness(changed=recipes.stages()) if looked else None
+    names = [] if options.stale_only else asked or profiles([Folder(), against]) or [here]
+    checked = [
+        judge_profile(name, against, tolerances, paper, gate if name == here else None, recipes)
+        for name in names
+    ]
+    found = Outcome(checked, gate, options.strict)
     if options.json:
-        found = record(checked, gate, passed)
-        write(options.json, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        write(options.json, json.dumps(record(found), indent=2, ensure_ascii=False) + "\n")
     if options.md:
-        write(options.md, text(checked, gate, passed, markdown=True))
-    show(checked, gate, passed)
-    return passed
+        write(options.md, text(found, markdown=True))
+    show(found)
+    return found.passes
 
 
 def _against(name: str) -> Tree:

@@ -6,8 +6,8 @@ prints nothing, and without tolerances every rounding is a difference.
 
 import argparse
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from tabulate import tabulate
@@ -16,8 +16,9 @@ from harness.config.strict import mapping
 from harness.config.tolerances import Tolerances, read_tolerances
 from harness.errors import RunError
 from harness.paper import Paper, read_paper
-from harness.verdict.judgement import Expected, compare
+from harness.verdict.judgement import Expected, Moved, compare, unmoved
 from harness.verdict.profiles import expectation, stale_rows
+from harness.verdict.recipes import Recipes, flat
 from harness.verdict.results import BrokenError, Results, read_results, scores_in
 from harness.verdict.revisions import Folder, Revision, Tree, write
 from harness.verdict.staleness import Staleness, staleness
@@ -42,6 +43,10 @@ class Change:
     old_verdict: str | None = None
     new_verdict: str | None = None
 
+    @property
+    def differs(self) -> bool:
+        return _differ(self.old, self.new) or self.old_verdict != self.new_verdict
+
 
 @dataclass
 class Side:
@@ -58,8 +63,8 @@ class Side:
         return str((_yaml(self.tree, "params.yaml") or {}).get("profile"))
 
 
-def diff(options: argparse.Namespace) -> None:
-    """Print what differs and write the files asked for. A difference is no failure."""
+def diff(options: argparse.Namespace) -> bool:
+    """Print what differs and write the files asked for; True when anything does."""
     trees = [Revision(name) if name else Folder() for name in (options.revision, options.other)]
     changed = params(*trees)  # first, for what is no YAML is said best here
     old, new = map(_side, trees)
@@ -77,6 +82,7 @@ def diff(options: argparse.Namespace) -> None:
     if options.md:
         write(options.md, text(changes, names, notes, "github"))
     print(text(changes, names, notes), end="")
+    return any(change.differs for change in changes)
 
 
 def _side(tree: Tree) -> Side:
@@ -95,20 +101,9 @@ def params(old: Tree, new: Tree) -> list[Change]:
         before, after = (flat(_yaml(tree, file)) for tree in (old, new))
         for key in dict.fromkeys([*before, *after]):
             values = before.get(key, ABSENT), after.get(key, ABSENT)
-            if values[0] != values[1]:
+            if _differ(*values):
                 found.append(Change("param", file, key, *values))
     return found
-
-
-def flat(node: Any, above: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} → {"a.b": 1}; an empty mapping is a value."""
-    if not isinstance(node, Mapping) or not node:
-        return {above: node} if above else {}
-    return {
-        key: value
-        for name, below in node.items()
-        for key, value in flat(below, f"{above}.{name}" if above else str(name)).items()
-    }
 
 
 def metrics(old: Side, new: Side, tolerances: Tolerances, paper: Paper) -> list[Change]:
@@ -116,7 +111,7 @@ def metrics(old: Side, new: Side, tolerances: Tolerances, paper: Paper) -> list[
 
     The paper's corpus is judged against the paper; another one against the old revision.
     """
-    pattern = "results/*/metrics.json"
+    pattern, recipes = "results/*/metrics.json", Recipes(old.tree, new.tree)
     files = sorted({path for side in (old, new) for path in side.tree.files(pattern)})
     found = []
     for file in files:
@@ -124,9 +119,10 @@ def metrics(old: Side, new: Side, tolerances: Tolerances, paper: Paper) -> list[
         results = [_results(side, name) for side in (old, new)]
         expected, of_paper = expectation(name, results[1] or results[0], results[0], paper)
         allowed = tolerances.paper if of_paper else tolerances.reference
+        moved = unmoved if of_paper else partial(recipes.difference, name)
         verdicts = [
-            _verdicts(side, name, of_side, expected, allowed, tolerances)
-            for side, of_side in zip((old, new), results, strict=True)
+            _verdicts(side, name, of_side, expected, allowed, tolerances, of_rows)
+            for side, of_side, of_rows in zip((old, new), results, (unmoved, moved), strict=True)
         ]
         scores = [
             scores_in(side.tree.read(file) or "{}", f"{side.tree.name}: {file}")
@@ -157,14 +153,14 @@ def _verdicts(
     expected: Expected,
     allowed: Any,
     tolerances: Tolerances,
+    moved: Moved,
 ) -> dict[str, str]:
-    seeds = [int(seed) for seed in results.table["seeds"]] if results else []
     gate = side.gate if side.profile == name else None
-    stale = stale_rows(gate, name, list(expected), seeds)
+    stale = stale_rows(gate, name, list(expected))
     if side.profile == name and side.fault:
         stale = dict.fromkeys(expected, side.fault)
     scores = {row: {"ccc": cells["ccc"]} for row, cells in expected.items() if "ccc" in cells}
-    judged = compare(results, scores, allowed, tolerances.spread, stale)
+    judged = compare(results, scores, allowed, tolerances.spread, stale, moved)
     return {one.row: one.verdict.value for one in judged}
 
 
@@ -177,9 +173,8 @@ def text(
         [
             change.place,
             change.key if change.kind == "param" else f"Ĉ {change.key}",
-            _show(change.old),
-            _show(change.new),
-            "" if change.difference is None else f"{change.difference:+.4f}",
+            *_pair(change.old, change.new),
+            _difference(change.difference),
             change.old_verdict or "",
             change.new_verdict or "",
         ]
@@ -195,6 +190,23 @@ def text(
         "for the profile in params.yaml."
     )
     return "\n\n".join([*([table] if lines else []), caption, *notes]) + "\n"
+
+
+def _pair(old: Any, new: Any) -> tuple[str, str]:
+    """Both values, with as many digits as tell them apart."""
+    short = _show(old), _show(new)
+    return (repr(old), repr(new)) if short[0] == short[1] and _differ(old, new) else short
+
+
+def _differ(old: Any, new: Any) -> bool:
+    """NaN is like NaN here."""
+    return bool(old != new and (old == old or new == new))
+
+
+def _difference(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:+.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:+.1g}"
 
 
 def _show(value: Any) -> str:

@@ -1,8 +1,8 @@
-"""A result against what is expected of it: OK, OKish, LOW, HIGH, MISSING or STALE."""
+"""A result against what is expected of it: OK, OKish, CHANGED, LOW, HIGH, MISSING or STALE."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,10 +16,14 @@ SLACK = 1e-9  # floating point at the very edge of a tolerance
 
 
 class Verdict(StrEnum):
-    """OK: within the tolerance; OKish: within what the seeds' spread adds to it; LOW, HIGH: not."""
+    """OK: within the tolerance; OKish: within what the seeds' spread adds to it; LOW, HIGH: not.
+
+    CHANGED: not either, and not made from the same as what is expected.
+    """
 
     OK = "OK"
     OKISH = "OKish"
+    CHANGED = "CHANGED"
     LOW = "LOW"
     HIGH = "HIGH"
     MISSING = "MISSING"
@@ -27,22 +31,23 @@ class Verdict(StrEnum):
 
     @property
     def passes(self) -> bool:
-        return self in (Verdict.OK, Verdict.OKISH)
+        return self in (Verdict.OK, Verdict.OKISH, Verdict.CHANGED)
 
 
 @dataclass(frozen=True)
 class Judgement:
     """One cell of the table: a metric of a row, observed and expected, in the metric's unit.
 
-    `tolerance`: the largest |difference| that is OK; `widened`: the largest that is OKish.
+    `tolerance`: the largest |difference| that is OK; `widened`: the largest that is OKish; None
+    where nothing is expected.
     """
 
     row: str
     metric: str
     observed: float | None
     expected: float | None
-    tolerance: float
-    widened: float
+    tolerance: float | None
+    widened: float | None
     verdict: Verdict
     note: str = ""
 
@@ -109,6 +114,7 @@ def judge(
     return Judgement(row, metric, ours, theirs, within, widened, found, note)
 
 
+Moved = Callable[[list[str]], str | None]  # rows → what else they were made from, if they were
 Expected = dict[str, dict[str, Sample]]  # row → metric → what is expected; no metric: nothing is
 
 
@@ -141,45 +147,73 @@ def committed(reference: Results) -> Expected:
     }
 
 
+def unmoved(rows: list[str]) -> None:
+    """All rows are made from the same as what is expected of them, as far as anyone can tell."""
+
+
 def compare(
     results: Results | None,
     expected: Expected,
     allowed: Metrics,
     spread: Spread,
     stale: dict[str, str],
+    moved: Moved = unmoved,
 ) -> list[Judgement]:
     """Every expected number judged; `stale`: row → why its cells are not of this code and params.
 
-    A gain is stale with its row or with its baseline. Rows that nothing is expected of are left
-    out here; see `unexpected`.
+    A gain is stale, or made from something else, with its row or with its baseline. Rows that
+    nothing is expected of are left out here; see `unexpected`.
     """
     judgements = []
     for row, metrics in expected.items():
         contradiction = results.contradiction(row) if results else None
         for metric, sample in metrics.items():
             behind = results.behind(row, metric) if results else [row]
-            reasons = [stale[name] for name in behind if name in stale]
+            why = _stale(stale, behind) or contradiction
             observed = results.sample(row, metric) if results else Sample(None)
-            why = next(iter(reasons), contradiction)
-            limits = getattr(allowed, metric)
-            judgements.append(judge(row, metric, observed, sample, limits, spread, why))
+            one = judge(row, metric, observed, sample, getattr(allowed, metric), spread, why)
+            if not one.verdict.passes and not why and not _diverged(one, results, behind):
+                reason = moved(behind)
+                one = replace(one, verdict=Verdict.CHANGED, note=reason) if reason else one
+            judgements.append(one)
     return judgements
 
 
-def unexpected(results: Results | None, expected: Expected) -> list[str]:
-    """What was found but nothing is expected of, as "row metric"; it never counts as a pass."""
-    return [
-        f"{row} {metric}"
-        for row in (results.rows if results else ())
-        for metric in METRICS
-        if metric not in expected.get(row, {})
-        and results is not None
-        and results.sample(row, metric).value is not None
-    ]
+def unexpected(
+    results: Results, expected: Expected, stale: dict[str, str], moved: Moved = unmoved
+) -> tuple[list[Judgement], list[str]]:
+    """What was found and nothing is expected of. A number of a row that is new is judged; any other
+    is returned as "row metric" and never counts as a pass."""
+    judgements, others = [], []
+    for row in results.rows:
+        for metric in METRICS:
+            found = results.sample(row, metric).value
+            if found is None or metric in expected.get(row, {}):
+                continue
+            behind = results.behind(row, metric)
+            why, change = _stale(stale, behind), moved(behind)
+            if why or change:
+                verdict = Verdict.STALE if why else Verdict.CHANGED
+                note = why or change or ""
+                judgements.append(Judgement(row, metric, found, None, None, None, verdict, note))
+            else:
+                others.append(f"{row} {metric}")
+    return judgements, others
+
+
+def _stale(stale: dict[str, str], rows: list[str]) -> str | None:
+    return next((stale[row] for row in rows if row in stale), None)
+
+
+def _diverged(one: Judgement, results: Results | None, behind: list[str]) -> bool:
+    """Whether the row and its baseline are there and the number is not: no change excuses that."""
+    baseline = not one.metric.endswith("gain") or len(behind) == 2
+    there = results is not None and one.row in results.rows and baseline
+    return there and one.observed is None
 
 
 def passes(judgements: Iterable[Judgement]) -> bool:
-    """Whether there is anything to judge and all of it is OK or OKish."""
+    """Whether there is anything to judge and all of it passes."""
     verdicts = [judgement.verdict for judgement in judgements]
     return bool(verdicts) and all(one.passes for one in verdicts)
 

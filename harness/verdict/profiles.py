@@ -12,15 +12,18 @@ from harness.paper import Paper
 from harness.verdict.judgement import (
     Expected,
     Judgement,
+    Moved,
     Verdict,
     committed,
     compare,
     passes,
     printed,
     unexpected,
+    unmoved,
 )
+from harness.verdict.recipes import Recipes, row_of
 from harness.verdict.results import FILES, Results, Sample, read_results
-from harness.verdict.revisions import Folder, Tree, UsageError
+from harness.verdict.revisions import Folder, Revision, Tree, UsageError
 from harness.verdict.staleness import Staleness
 
 FACTS = ("corpus", "split", "selection", "seeds", "targets", "speakers")  # of table2.json
@@ -28,17 +31,29 @@ FACTS = ("corpus", "split", "selection", "seeds", "targets", "speakers")  # of t
 
 @dataclass
 class Checked:
-    """One profile: its cells, what they were compared with, and what they cannot tell."""
+    """One profile: its numbers, what they were compared with, and what they cannot tell.
+
+    `base`: whose numbers are expected. `repeated`: whether its result files are those of the base.
+    `trained`: cells with the bytes of the base and all cells, or why nobody can say.
+    """
 
     profile: str
+    base: str
     against: str
     cells: list[Judgement]
     commands: dict[str, str]  # row → what makes its cells and the table anew
+    repeated: bool
+    trained: tuple[int, int] | str
     remarks: list[str] = field(default_factory=list)
 
     @property
     def passes(self) -> bool:
         return passes(self.cells)
+
+    @property
+    def equal(self) -> int:
+        """How many numbers are those that are expected, bit for bit."""
+        return sum(c.observed is not None and c.observed == c.expected for c in self.cells)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -67,7 +82,12 @@ def expectation(
 
 
 def judge_profile(
-    name: str, against: Tree, tolerances: Tolerances, paper: Paper, gate: Staleness | None
+    name: str,
+    against: Tree,
+    tolerances: Tolerances,
+    paper: Paper,
+    gate: Staleness | None,
+    recipes: Recipes,
 ) -> Checked:
     """The working tree's results of a profile; `gate` is None where the locks are of another one.
 
@@ -77,25 +97,47 @@ def judge_profile(
     reference = read_results(against.read, folder(name, against))
     expected, of_paper = expectation(name, results, reference, paper)
     rows, seeds = _made(name, results or reference)
-    expected = expected or {row: {"ccc": Sample(None)} for row in rows}
-    cells = compare(
-        results,
-        expected,
-        tolerances.paper if of_paper else tolerances.reference,
-        tolerances.spread,
-        stale_rows(gate, name, list(expected), seeds),
-    )
+    stale = stale_rows(gate, name, [*expected, *rows])
+    moved = _moved(name, against, recipes, reference is not None) if not of_paper else unmoved
+    if not expected and moved(rows) is None:
+        expected = {row: {"ccc": Sample(None)} for row in rows}
+    allowed = tolerances.paper if of_paper else tolerances.reference
+    cells = compare(results, expected, allowed, tolerances.spread, stale, moved)
+    new, others = unexpected(results, expected, stale, moved) if results else ([], [])
     first = "" if name == profile() else f"cp profiles/{name}.yaml {PARAMS} && "
     return Checked(
         name,
+        "the paper" if of_paper else against.name,
         "the paper" if of_paper else f"{folder(name, against)} of {against.name}",
-        cells,
-        {row: f"{first}dvc repro {_cells(row, seeds)} table" for row in expected},
+        [*cells, *new],
+        {row: f"{first}dvc repro {_cells(row, seeds)} table" for row in [*expected, *rows]},
+        not of_paper and _repeated(name, against, results, reference),
+        recipes.cells(name, [f"train@{row}-{seed}" for row in rows for seed in seeds]),
         [
             *differences(results, None if of_paper else reference),
-            *(f"nothing is expected of {one}" for one in unexpected(results, expected)),
+            *(f"nothing is expected of {one}" for one in others),
         ],
     )
+
+
+def _moved(name: str, against: Tree, recipes: Recipes, known: bool) -> Moved:
+    """What else than the base's its rows were made from. A profile of which the base has nothing is
+    new, and counts as such once it is committed."""
+    if known:
+        return lambda rows: recipes.difference(name, rows)
+    if isinstance(against, Revision) and name in profiles([Revision("HEAD")]):
+        return lambda rows: f"{against.name} has no results of {name}"
+    return unmoved
+
+
+def _repeated(name: str, against: Tree, results: Results | None, reference: Results | None) -> bool:
+    """Whether all numbers are the same: those of metrics.json and scores.csv as they are written,
+    and those of the table's rows, whose caption may name another machine."""
+    if results is None or reference is None:
+        return False
+    ours, theirs = f"results/{name}", folder(name, against)
+    same = [Folder().read(f"{ours}/{f}") == against.read(f"{theirs}/{f}") for f in FILES[:2]]
+    return all(same) and results.table["rows"] == reference.table["rows"]
 
 
 def _made(name: str, results: Results | None) -> tuple[list[str], list[int]]:
@@ -114,17 +156,15 @@ def _cells(row: str, seeds: list[int]) -> str:
     return f"train@{row}-{{{listed}}}" if len(seeds) > 1 else f"train@{row}-{listed}"
 
 
-def stale_rows(
-    gate: Staleness | None, name: str, rows: list[str], seeds: list[int]
-) -> dict[str, str]:
+def stale_rows(gate: Staleness | None, name: str, rows: list[str]) -> dict[str, str]:
     """Row → a stale stage behind its numbers; the cells of another row are not behind it."""
-    if gate is None:
-        return {}
-    owner = {f"train@{row}-{seed}": row for row in rows for seed in seeds}
+    behind = gate.behind(f"results/{name}/{file}" for file in FILES) if gate else {}
     found: dict[str, str] = {}
-    for stage, reasons in gate.behind(f"results/{name}/{file}" for file in FILES).items():
-        for row in [owner[stage]] if stage in owner else rows:
-            found.setdefault(row, f"{stage}: {reasons[0]}")
+    for stage, reasons in behind.items():
+        for reason in reasons:
+            of = row_of(stage, reason)
+            for row in rows if of is None else [of]:
+                found.setdefault(row, f"{stage}: {reason}")
     return found
 
 

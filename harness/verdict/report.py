@@ -1,56 +1,67 @@
 """What `harness check` found: JSON, Markdown, plain text, and colours on a terminal."""
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from tabulate import tabulate
 
 from harness.verdict.judgement import Judgement, Verdict
+from harness.verdict.outcome import Outcome
 from harness.verdict.profiles import Checked
-from harness.verdict.staleness import Staleness
+from harness.verdict.staleness import Staleness, together
 
 FORMS = {"ccc": "{:.4f}", "local_gain": "{:.2f}", "global_gain": "{:.2f}", "params": "{:.0f}"}
-STYLES = {Verdict.OK: "green", Verdict.OKISH: "cyan"}  # the others are red
+STYLES = {Verdict.OK: "green", Verdict.OKISH: "cyan", Verdict.CHANGED: "yellow"}  # others are red
+COMMANDS = {"dvc.yaml": "dvc repro", "sensitivity/dvc.yaml": "make readings"}
 HEADERS = ("row", "metric", "result", "expected", "OK ±", "OKish ±", "verdict", "command")
 ALIGN = ("left", "left", *["right"] * 4, "left", "left")
 
 
-def record(checked: list[Checked], gate: Staleness | None, passed: bool) -> dict[str, Any]:
-    """Everything, for JSON; `stale` is null where the locks were not looked at."""
+def record(found: Outcome) -> dict[str, Any]:
+    """Everything, for JSON; `stale` and `remade` are null where the locks were not looked at."""
     return {
-        "passes": passed,
-        "stale": gate.reasons if gate else None,
+        "word": found.word.value,
+        "passes": found.passes,
+        "base": found.bases,
+        "counts": found.counts,
+        "stale": found.gate.reasons if found.gate else None,
+        "remade": found.gate.remade if found.gate else None,
         "profiles": [
             {
                 "profile": one.profile,
+                "base": one.base,
                 "against": one.against,
                 "passes": one.passes,
                 "counts": one.counts,
+                "equal": one.equal,
+                "trained": one.trained
+                if isinstance(one.trained, str)
+                else dict(zip(("same", "of"), one.trained, strict=True)),
                 "remarks": one.remarks,
                 "cells": [c.record() | {"command": one.commands[c.row]} for c in one.cells],
             }
-            for one in checked
+            for one in found.checked
         ],
     }
 
 
-def text(
-    checked: list[Checked], gate: Staleness | None, passed: bool, markdown: bool = False
-) -> str:
+def text(found: Outcome, markdown: bool = False) -> str:
     """The report for people, plain or in GitHub's Markdown; a row's command stands once."""
     title, code = ("### {}", "`{}`") if markdown else ("{}", "{}")
     parts = []
-    for one in checked:
+    for one in found.checked:
         cells = [[*line[:-1], code.format(line[-1]) if line[-1] else ""] for line in lines(one)]
         form = "github" if markdown else "simple"
         table = tabulate(cells, HEADERS, form, disable_numparse=True, colalign=ALIGN)
         parts += [title.format(summary(one)), *([table] if cells else [])]
         parts += ["\n".join(f"- {note}" for note in notes(one))] if notes(one) else []
-    first, *each = stages(gate)
-    parts += [title.format(first), *(["\n".join(each)] if each else []), outcome(passed)]
-    return "\n\n".join(parts) + "\n"
+    for first, each in stages(found.gate):
+        parts += [title.format(first), *(["\n".join(each)] if each else [])]
+    return "\n\n".join([*parts, found.sentence()]) + "\n"
 
 
-def show(checked: list[Checked], gate: Staleness | None, passed: bool) -> None:
+def show(found: Outcome) -> None:
     """Print the report: coloured tables on a terminal, plain text anywhere else."""
     from rich import box
     from rich.console import Console
@@ -59,20 +70,22 @@ def show(checked: list[Checked], gate: Staleness | None, passed: bool) -> None:
 
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        print(text(checked, gate, passed), end="")
+        print(text(found), end="")
         return
-    for one in checked:
+    for one in found.checked:
         drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for header, side in zip(HEADERS, ALIGN, strict=True):
             drawn.add_column(header, justify="right" if side == "right" else "left")
         for cell, line in zip(one.cells, lines(one), strict=True):
-            *numbers, found, command = line
+            *numbers, verdict, command = line
             style = STYLES.get(cell.verdict, "bold red")
-            drawn.add_row(*map(Text, numbers), Text(found, style), Text(command, "dim"))
+            drawn.add_row(*map(Text, numbers), Text(verdict, style), Text(command, "dim"))
         console.print(drawn)
         console.print("\n".join([*(f"- {note}" for note in notes(one)), summary(one), ""]))
-    console.print("\n".join(stages(gate)), style="red" if gate and gate.reasons else None)
-    console.print(outcome(passed), style="bold green" if passed else "bold red")
+    alarm = "red" if found.gate and not found.gate.passes else None
+    for first, each in stages(found.gate):
+        console.print("\n".join([first, *each]), style=alarm)
+    console.print(found.sentence(), style="bold green" if found.passes else "bold red")
 
 
 def lines(one: Checked) -> list[list[str]]:
@@ -98,28 +111,48 @@ def summary(one: Checked) -> str:
 
 
 def notes(one: Checked) -> list[str]:
-    """Why cells could not be compared, each reason once, and how the two runs differ."""
+    """Why numbers could not be compared or were let pass, each reason once, and how the two runs
+    differ."""
     reasons: dict[str, list[str]] = {}
     for cell in one.cells:
         if cell.note:
             reasons.setdefault(f"{cell.verdict}: {cell.note}", []).append(cell.row)
     found = [f"{why} ({', '.join(dict.fromkeys(rows))})" for why, rows in reasons.items()]
-    return [*found, *one.remarks]
+    if one.equal == len(one.cells) and one.base != "the paper" and not one.repeated:
+        found.append("these numbers are equal, but others in the result files are not")
+    return [*found, *one.remarks, *([one.trained] if isinstance(one.trained, str) else [])]
 
 
-def stages(gate: Staleness | None) -> list[str]:
-    """The staleness gate: one sentence, then a line for each group of stale stages."""
+def stages(gate: Staleness | None) -> list[tuple[str, list[str]]]:
+    """The staleness gate: a sentence for each pipeline, with a line for each group of stages."""
     if gate is None:
-        return ["Stages: not looked at, because dvc.lock is of another profile."]
-    total = len(gate.upstream)
-    if not gate.reasons:
-        return [f"Stages: all {total} are as dvc.lock has them."]
-    each = [f"- {stage}: {'; '.join(reasons)}" for stage, reasons in gate.grouped()]
-    apart = all(stage.startswith("sensitivity/") for stage in gate.reasons)
-    command = "dvc repro sensitivity/dvc.yaml" if apart else "dvc repro"
-    return [f"Stages: {len(gate.reasons)} of {total} are STALE; run `{command}`.", *each]
+        return [("Stages: not looked at, because dvc.lock is of another profile.", [])]
+    found = []
+    for pipeline, every in gate.pipelines().items():
+        stale = [stage for stage in every if stage in gate.reasons]
+        command = COMMANDS.get(pipeline, f"dvc repro {pipeline}")
+        first = f"Stages of {pipeline}: {len(stale)} of {len(every)} are STALE; run `{command}`."
+        if not stale:
+            first = f"Stages of {pipeline}: all {len(every)} are as the lock has them."
+        elif gate.idle.issuperset(stale):
+            first += " None of their results are here, so nothing fails."
+        found.append((first, [f"- {name}: {why}" for name, why in _reasons(gate, stale)]))
+    remade = [
+        f"- {path} was remade; {', '.join(together(by))} came from the earlier bytes"
+        for path, by in gate.remade.items()
+    ]
+    if remade:
+        found.append(
+            ("Made again from the same recipe, with other bytes; that is not STALE.", remade)
+        )
+    return found
 
 
-def outcome(passed: bool) -> str:
-    """The last line."""
-    return "The check passes." if passed else "The check FAILS."
+def _reasons(gate: Staleness, stale: list[str]) -> Iterator[tuple[str, str]]:
+    """("train (27 cells)", "code.py changed; params.yaml: rows.cnn10 modified (3 of them)")."""
+    for name, each in together(stale).items():
+        counts = Counter(reason for stage in each for reason in gate.reasons[stage])
+        yield (
+            name,
+            "; ".join(r if n == len(each) else f"{r} ({n} of them)" for r, n in counts.items()),
+        )

@@ -90,10 +90,13 @@ def git(*arguments: str, root: Path = Path()) -> str:
 
 def _commit(revision: str, root: Path) -> str:
     done = _run(["rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], root)
+    if done.returncode > 1:  # 1: it reads the repository, and there is no such commit
+        raise UsageError(_complaint(done, root))
     if not revision or revision.startswith("-") or done.returncode:
-        raise UsageError(
-            f"'{revision}' is no revision of this repository; in a shallow clone, fetch it first"
-        )
+        shallow = git("rev-parse", "--is-shallow-repository", root=root).strip() == "true"
+        remedy = "fetch more of it (`git fetch --unshallow`)" if shallow else "see `git log --all`"
+        clone = "shallow clone" if shallow else "repository"
+        raise UsageError(f"'{revision}' is no revision of this {clone}; {remedy}")
     return done.stdout.decode().strip()
 
 
@@ -108,9 +111,11 @@ def _run(
 
 
 def _complaint(done: subprocess.CompletedProcess[bytes], root: Path) -> str:
-    said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    reason = said or [f"exit status {done.returncode}"]
-    return f"git cannot read {root.absolute()}: {reason[0]}; run from the root of a git clone"
+    said = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+    return (
+        f"git cannot read {root.absolute()}: {said}; if these files were unpacked from an archive, "
+        "clone the repository instead, and if they belong to another user, do as git says"
+    )
 
 
 def write(file: str, text: str) -> None:

@@ -1,16 +1,16 @@
 """dvc.lock against the tree, without data: which stages would not come out as they are committed.
 
-What git has (code, params, results) is compared with the hashes in the lock. What it ignores
-(clip tables, features, cells) is compared between locks: the stage that wrote it and those that
-read it must name one hash. A corpus that is here is compared with the lock too. DVC resolves
-dvc.yaml, params and hashes (dvc.repo.Repo); its own `status` and `repro --dry` want the data or
-exit 0.
+A stage is stale when its command, a parameter, code or any file that git has differs from its lock,
+or a corpus that is here. What git ignores (clip tables, features, cells) is compared between locks.
+Where the stage that wrote it has other bytes than a stage that read it, from the same recipe, it
+was remade, perhaps by another processor: that is told and is not stale. DVC resolves dvc.yaml,
+params and hashes (dvc.repo.Repo); its own `status` and `repro --dry` want the data or exit 0.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,30 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from harness.errors import RunError
-from harness.verdict.revisions import Revision, ignored
+from harness.verdict.recipes import SOURCE, parameters
+from harness.verdict.revisions import Revision, git, ignored
 
-SOURCE = "data/source/"  # links to the corpora, which their owners may have edited
+MAIN = "dvc.yaml"
 
 
 @dataclass(frozen=True)
 class Staleness:
     """`reasons`: stage → why it differs from its lock. `upstream`: stage → all that it depends on.
 
-    `writes`: path of an output → its stage. Stages are named as DVC names them, "train@cnn10-1".
+    `writes`: path of an output → its stage. `remade`: path → the stages that read other bytes of it
+    than there are. `idle`: stale stages of a pipeline beside dvc.yaml whose results are not here to
+    be wrong. Stages are named as DVC names them, "train@cnn10-1".
     """
 
     reasons: dict[str, list[str]]
     upstream: dict[str, set[str]]
     writes: dict[str, str]
+    remade: dict[str, list[str]] = field(default_factory=dict)
+    idle: frozenset[str] = frozenset()
+
+    @property
+    def passes(self) -> bool:
+        return self.reasons.keys() <= self.idle
 
     def behind(self, paths: Iterable[str]) -> dict[str, list[str]]:
         """The stale stages among those that the files come from, with their reasons."""
@@ -42,35 +51,44 @@ class Staleness:
         sources = last.union(*(self.upstream[stage] for stage in last))
         return {stage: why for stage, why in self.reasons.items() if stage in sources}
 
-    def grouped(self) -> list[tuple[str, list[str]]]:
-        """Reasons with the cells of a matrix together: ("train (27 cells)", ["code.py changed",
-        "params.yaml: rows.cnn10 modified (3 of them)"])."""
-        groups: dict[str, dict[str, list[str]]] = defaultdict(dict)
-        for stage, reasons in self.reasons.items():
-            groups[stage.partition("@")[0]][stage] = reasons
-        found = []
-        for name, stages in groups.items():
-            counts = Counter(reason for reasons in stages.values() for reason in reasons)
-            each = [r if n == len(stages) else f"{r} ({n} of them)" for r, n in counts.items()]
-            cells = f"{name} ({len(stages)} cells)"
-            found.append((next(iter(stages)) if len(stages) == 1 else cells, each))
+    def pipelines(self) -> dict[str, list[str]]:
+        """dvc.yaml and the others → the stages of each."""
+        found: dict[str, list[str]] = {}
+        for stage in self.upstream:
+            file, _, rest = stage.partition(":")
+            found.setdefault(file if rest else MAIN, []).append(stage)
         return found
 
 
-def staleness(root: Path = Path(), revision: str | None = None) -> Staleness:
+def together(stages: Iterable[str]) -> dict[str, list[str]]:
+    """Stages with the cells of a matrix as one: {"train (27 cells)": [all of them]}."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for stage in stages:
+        groups[stage.partition("@")[0]].append(stage)
+    return {
+        each[0] if len(each) == 1 else f"{name} ({len(each)} cells)": each
+        for name, each in groups.items()
+    }
+
+
+def staleness(
+    root: Path = Path(), revision: str | None = None, changed: Collection[str] = ()
+) -> Staleness:
     """All stages of all dvc.yaml below the root, in the working tree or in a revision.
 
-    Raises RunError when DVC cannot read them, UsageError when git does not know the revision.
+    `changed`: stages known to be of another recipe than before, so that what they wrote before is
+    old. Raises RunError when DVC cannot read them, UsageError when git cannot.
     """
     try:
         with _repository(root, revision) as repo:
-            return _compare(repo, root)
+            return _compare(repo, root, set(changed))
     except DvcException as error:
         raise RunError(f"DVC cannot read {root.absolute()}: {error}; see `dvc status`") from error
 
 
 @contextmanager
 def _repository(root: Path, revision: str | None) -> Iterator[Any]:
+    git("rev-parse", "--git-dir", root=root)  # git says better than DVC why it cannot read it
     commit = Revision(revision, root).commit if revision else None
     with Repo(str(root)) as repo:
         if commit is None:
@@ -80,40 +98,58 @@ def _repository(root: Path, revision: str | None) -> Iterator[Any]:
             yield repo
 
 
-def _compare(repo: Any, root: Path) -> Staleness:
-    everything = repo.index.stages
+def _compare(repo: Any, root: Path, changed: set[str]) -> Staleness:
+    everything = [s for s in repo.index.stages if not s.is_data_source]  # those lock themselves
     paths = {_path(item) for stage in everything for item in (*stage.deps, *stage.outs)}
     unseen = ignored(paths, root)
-    tree, locks = _Tree(), _Locks(everything)
-    found = {
-        _name(stage): list(_reasons(stage, unseen, tree, locks))
+    graph, tree, locks = repo.index.graph, _Tree(), _Locks(everything)
+    upstream = {_name(s): {_name(up) for up in networkx.descendants(graph, s)} for s in graph}
+    reasons = {_name(stage): list(_reasons(stage, unseen, tree)) for stage in everything}
+    old = changed | {stage for stage, why in reasons.items() if why}
+    readers: dict[str, dict[str, None]] = defaultdict(dict)  # of bytes that are there no more
+    for stage in everything:
+        for dep in stage.deps:
+            found = None if _seen(dep, unseen) or not dep.hash_info else locks.other(dep)
+            if found is None:
+                continue
+            place, writers, why = found
+            if not old.isdisjoint(writers.union(*(upstream[one] for one in writers))):
+                reasons[_name(stage)].append(why)
+            else:
+                readers[place][_name(stage)] = None
+    stale = {stage: why for stage, why in reasons.items() if why}
+    remade = {place: [s for s in names if s not in stale] for place, names in readers.items()}
+    writes = {_path(out): _name(stage) for stage in everything for out in stage.outs}
+    here = {MAIN} | {
+        stage.path_in_repo
         for stage in everything
-        if not stage.is_data_source  # a .dvc file, which is its own lock
+        if any(_path(out) not in unseen and out.exists for out in stage.outs)
     }
-    graph = repo.index.graph
-    return Staleness(
-        {stage: reasons for stage, reasons in found.items() if reasons},
-        {_name(s): {_name(up) for up in networkx.descendants(graph, s)} for s in graph},
-        {_path(out): _name(stage) for stage in everything for out in stage.outs},
-    )
+    idle = {_name(stage) for stage in everything if stage.path_in_repo not in here}
+    remade = {place: names for place, names in remade.items() if names}
+    return Staleness(stale, upstream, writes, remade, frozenset(idle & stale.keys()))
 
 
-def _reasons(stage: Any, unseen: set[str], tree: "_Tree", locks: "_Locks") -> Iterator[str]:
-    items = [*((dep, True) for dep in stage.deps), *((out, False) for out in stage.outs)]
-    if not any(item.hash_info for item, _ in items):
+def _reasons(stage: Any, unseen: set[str], tree: "_Tree") -> Iterator[str]:
+    items = [*stage.deps, *stage.outs]
+    if not any(item.hash_info for item in items):
         yield f"not in {Path(stage.path_in_repo).with_suffix('.lock').as_posix()}"
         return
     if stage.cmd_changed:
         yield "cmd changed"
-    for item, read in items:
+    for item in items:
         if isinstance(item, ParamsDependency):
             yield from tree.params(item)
         elif not item.hash_info:
             yield f"{_path(item)} is not in the lock"
-        elif _path(item) not in unseen or (_path(item).startswith(SOURCE) and item.exists):
+        elif _seen(item, unseen):
             yield from tree.content(item)
-        elif read:
-            yield from locks.agree(item)
+
+
+def _seen(item: Any, unseen: set[str]) -> bool:
+    """Whether it can be compared with its lock: git has it, or it is a corpus that is here."""
+    path = _path(item)
+    return path not in unseen or (path.startswith(SOURCE) and item.exists)
 
 
 class _Tree:
@@ -131,38 +167,52 @@ class _Tree:
             yield f"{_path(item)} {'is missing' if found is None else 'changed'}"
 
     def params(self, item: Any) -> Iterator[str]:
-        for file, names in item.workspace_status().items():
+        path = _path(item)
+        for names in item.workspace_status().values():
             if isinstance(names, str):  # of the whole file: new, deleted
-                yield f"{file}: {names}"
-            else:
-                yield from (f"{file}: {name} {state}" for name, state in names.items())
+                yield f"{path}: {names}"
+                continue
+            locked, here = parameters(item.hash_info.value or {}), parameters(item.read_params())
+            for key in dict.fromkeys([*locked, *here]):
+                if key not in here:
+                    yield f"{path}: {key} deleted"
+                elif key not in locked or locked[key] != here[key]:
+                    yield f"{path}: {key} {'modified' if key in locked else 'new'}"
 
 
 class _Locks:
     """What git ignores, as the locks of the stages that write and read it name it."""
 
     def __init__(self, stages: Iterable[Any]) -> None:
-        self._outs, self._read = {}, defaultdict(set)
+        self._outs = {_path(out): (stage, out) for stage in stages for out in stage.outs}
+        self._read = defaultdict(set)
         for stage in stages:
-            self._outs.update({_path(out): (_name(stage), out) for out in stage.outs})
             for dep in stage.deps:
                 if dep.hash_info and not isinstance(dep, ParamsDependency):
-                    self._read[_path(dep)].add(dep.hash_info.value)
+                    self._read[stage.path_in_repo, _path(dep)].add(dep.hash_info.value)
 
-    def agree(self, dep: Any) -> Iterator[str]:
-        path = _path(dep)
+    def other(self, dep: Any) -> tuple[str, set[str], str] | None:
+        """Whether the lock of a reader names other bytes than the lock of the writer: the output,
+        the stages that write it, and that in words."""
+        path, read = _path(dep), dep.hash_info.value
         if path in self._outs:
             stage, out = self._outs[path]
-            if out.hash_info.value != dep.hash_info.value:
-                yield f"{path} is not what {stage} wrote last"
-            return
-        if len(self._read[path]) > 1:  # a file inside of an output: its readers must agree
-            yield f"{path} is not what other stages read"
-        below = [out for name, (_, out) in self._outs.items() if name.startswith(f"{path}/")]
-        if below and all(out.hash_info for out in below):
-            wrote = sum(out.meta.size or 0 for out in below), sum(_files(out) for out in below)
-            if wrote != (dep.meta.size or 0, _files(dep)):
-                yield f"{path} is not what the {len(below)} stages below it wrote last"
+            last = f"{path} is not what {_name(stage)} wrote last"
+            return None if out.hash_info.value == read else (path, {_name(stage)}, last)
+        for place, (stage, _) in self._outs.items():
+            if path.startswith(f"{place}/"):  # no lock has its hash, but those of other readers
+                beside = self._read[stage.path_in_repo, path] - {read}
+                others = f"{path} is not what other stages read"
+                return (place, {_name(stage)}, others) if beside else None
+        below = [(s, out) for place, (s, out) in self._outs.items() if place.startswith(f"{path}/")]
+        if not below or not all(out.hash_info for _, out in below):
+            return None
+        size, files = sum(o.meta.size or 0 for _, o in below), sum(_files(o) for _, o in below)
+        more = _files(dep) > files  # rows that left the table
+        if more or (size, files) == (dep.meta.size or 0, _files(dep)):
+            return None
+        last = f"{path} is not what the {len(below)} stages below it wrote last"
+        return path, {_name(stage) for stage, _ in below}, last
 
 
 def _files(item: Any) -> int:

@@ -9,7 +9,7 @@ import pytest
 from dvc.repo import Repo
 
 from harness.cli import main
-from harness.verdict.diff import flat
+from harness.verdict.recipes import flat
 from tests.verdict import small
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of DVC itself
@@ -45,7 +45,7 @@ def test_only_changed_params_and_every_score_with_verdicts(branch):
     assert metrics["cnn10"]["difference"] == 0
     assert metrics["cnn10-rrtn"]["difference"] == pytest.approx(-0.2)
     judged = {key: (one["old_verdict"], one["new_verdict"]) for key, one in metrics.items()}
-    assert judged == {"cnn10": ("OK", "OK"), "cnn10-rrtn": ("OK", "LOW")}
+    assert judged == {"cnn10": ("OK", "OK"), "cnn10-rrtn": ("OK", "CHANGED")}
 
 
 def test_dvcs_own_diff_with_targets_prints_nothing_where_this_prints_all(branch):
@@ -72,6 +72,7 @@ def test_a_revision_whose_results_are_not_of_its_params_is_stale_there(branch):
     small.commit(branch, "Forget to run it again")
     metrics = {one["key"]: one for one in of(found("HEAD", "HEAD~1"), "metric")}
     assert metrics["cnn10-rrtn"]["old_verdict"] == "STALE"
+    assert metrics["cnn10"]["old_verdict"] == "OK"
     assert metrics["cnn10-rrtn"]["new_verdict"] == "OK"
 
 
@@ -114,7 +115,7 @@ def test_one_table_for_a_review(branch, capsys):
     assert "-0.2000" in markdown
     for text in (plain, markdown):
         assert "1 parameter differs between HEAD~1 and working tree" in text
-        assert "LOW" in text
+        assert "CHANGED" in text
 
 
 @pytest.mark.parametrize(
@@ -137,6 +138,54 @@ def test_a_shallow_clone_is_enough_for_what_it_has(branch, tmp_path, monkeypatch
     with pytest.raises(SystemExit) as ended:
         main(["diff", "HEAD~1"])
     assert ended.value.code == 2
+
+
+CHANGES = {  # of a params file, and how both values are shown
+    "tolerance: .01": ("tolerance: .01001", ["0.01", "0.01001"]),
+    "rate: 0.1": ("rate: 0.10000000001", ["0.1", "0.10000000001"]),
+    "count: 1": ("count: '1'", ["1", "'1'"]),
+    "nothing: null": ("other: 1", ["None", "'–'"]),
+}
+
+
+@pytest.mark.parametrize("old", CHANGES)
+def test_two_values_that_differ_are_never_shown_as_one(branch, capsys, old):
+    new, shown = CHANGES[old]
+    small.write(Path("profiles"), {"mine.yaml": f"{old}\n"})
+    small.commit(branch, "Add a profile")
+    small.write(Path("profiles"), {"mine.yaml": f"{new}\n"})
+    main(["diff", "HEAD"])
+    line = next(line for line in capsys.readouterr().out.splitlines() if "profiles/mine" in line)
+    assert line.split()[2:4] == shown
+
+
+def test_scores_that_differ_are_never_shown_as_one(branch, capsys):
+    scores = small.CCC | {"cnn10-rrtn": 0.400000001}
+    Path("results/small/metrics.json").write_text(json.dumps(scores))
+    main(["diff", "HEAD"])
+    line = next(line for line in capsys.readouterr().out.splitlines() if "Ĉ cnn10-rrtn" in line)
+    assert line.split()[3:6] == ["0.4", "0.400000001", "+1e-09"]
+
+
+def status(*arguments):
+    """Exit status of diff; of a command that just returns it is 0."""
+    try:
+        main(["diff", *arguments])
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
+def test_the_exit_status_tells_of_a_difference_where_it_is_asked_to(branch):
+    assert status("HEAD~1", "HEAD") == 0
+    assert status("HEAD~1", "HEAD", "--exit-code") == 1
+    assert status("HEAD", "--exit-code") == 0
+    assert status("nowhere", "--exit-code") == 2
+    small.write(Path("profiles"), {"mine.yaml": "rate: .nan\n"})
+    small.commit(branch, "Add a profile")
+    assert status("HEAD", "--exit-code") == 0
+    Path("tolerances.yaml").write_text(Path("tolerances.yaml").read_text().replace("3 ", "4 ", 1))
+    assert status("HEAD", "--exit-code") == 1
 
 
 def test_flat_keys_are_dotted_and_a_list_is_one_value():

@@ -1,5 +1,6 @@
 """Verdicts: each can occur, missing and stale never pass, and edges lie where they are said to."""
 
+import json
 import math
 
 import numpy as np
@@ -20,6 +21,7 @@ from harness.verdict.judgement import (
     printed,
     tolerance,
     unexpected,
+    unmoved,
     verdict,
 )
 from harness.verdict.results import Sample, read_results
@@ -56,8 +58,9 @@ def test_every_verdict_can_occur(observed, expected, stale, found):
     assert judged(observed, expected, stale).verdict == found
 
 
-def test_only_ok_and_okish_pass():
-    assert {one for one in Verdict if one.passes} == {Verdict.OK, Verdict.OKISH}
+def test_only_ok_okish_and_changed_pass():
+    passing = {Verdict.OK, Verdict.OKISH, Verdict.CHANGED}
+    assert {one for one in Verdict if one.passes} == passing
 
 
 def test_one_cell_that_does_not_pass_fails_all_and_nothing_is_no_pass():
@@ -157,8 +160,8 @@ def read(files):
 LIMITS = read_tolerances(small.ROOT / "tolerances.yaml")
 
 
-def verdicts(ours, expected, stale=None):
-    judged = compare(ours, expected, LIMITS.reference, LIMITS.spread, stale or {})
+def verdicts(ours, expected, stale=None, moved=unmoved):
+    judged = compare(ours, expected, LIMITS.reference, LIMITS.spread, stale or {}, moved)
     return {(one.row, one.metric): one.verdict.value for one in judged}
 
 
@@ -192,7 +195,49 @@ def test_a_row_that_was_not_run_is_missing_and_a_row_nobody_expects_is_named():
     found = verdicts(one, committed(both))
     assert {row for (row, _), verdict in found.items() if verdict == "MISSING"} == {"cnn10-rrtn"}
     assert {row for row, _ in verdicts(both, committed(one))} == {"cnn10"}
-    assert "cnn10-rrtn ccc" in unexpected(both, committed(one))
+    judged, others = unexpected(both, committed(one), {})
+    assert judged == []
+    assert "cnn10-rrtn ccc" in others
+
+
+def moved_rows(*names):
+    return lambda rows: "code differs" if set(rows) & set(names) else None
+
+
+def test_what_was_made_from_something_else_is_changed_wherever_it_does_not_pass():
+    ours, theirs = read(small.results({"cnn10": 0.5, "cnn10-rrtn": 0.3})), read(small.results())
+    assert verdicts(ours, committed(theirs))["cnn10-rrtn", "ccc"] == "LOW"
+    found = verdicts(ours, committed(theirs), moved=moved_rows("cnn10-rrtn"))
+    assert found["cnn10-rrtn", "ccc"] == found["cnn10-rrtn", "local_gain"] == "CHANGED"
+    assert found["cnn10-rrtn", "params"] == found["cnn10", "ccc"] == "OK"
+    found = verdicts(
+        ours, committed(theirs), moved=moved_rows("cnn10")
+    )  # the baseline of the gains
+    assert found["cnn10-rrtn", "local_gain"] == "CHANGED"
+    assert found["cnn10-rrtn", "ccc"] == "LOW"
+    stale = {"cnn10-rrtn": "code changed"}
+    found = verdicts(ours, committed(theirs), stale, moved_rows("cnn10-rrtn"))
+    assert found["cnn10-rrtn", "ccc"] == "STALE"
+
+
+def test_rows_that_are_new_or_gone_are_changed_with_what_they_are_made_from():
+    one, both = read(small.results({"cnn10": 0.5})), read(small.results())
+    moved = moved_rows("cnn10-rrtn")
+    gone = verdicts(one, committed(both), moved=moved)
+    assert {row for (row, _), verdict in gone.items() if verdict == "CHANGED"} == {"cnn10-rrtn"}
+    new, others = unexpected(both, committed(one), {}, moved)
+    assert {(cell.metric, cell.verdict, cell.expected) for cell in new} == {
+        (metric, "CHANGED", None) for metric in ("ccc", "local_gain", "global_gain", "params")
+    }
+    assert others == []
+    stale, _ = unexpected(both, committed(one), {"cnn10-rrtn": "code changed"}, moved)
+    assert {cell.verdict for cell in stale} == {"STALE"}
+
+
+def test_no_change_excuses_a_row_that_diverged():
+    files = small.results() | {"metrics.json": json.dumps(small.CCC | {"cnn10-rrtn": math.nan})}
+    found = verdicts(read(files), committed(read(small.results())), moved=moved_rows("cnn10-rrtn"))
+    assert found["cnn10-rrtn", "ccc"] == "MISSING"
 
 
 def test_no_results_at_all_are_missing_in_every_cell():

@@ -7,6 +7,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from harness.errors import RunError
+from harness.verdict.report import stages
 from harness.verdict.revisions import UsageError
 from harness.verdict.staleness import Staleness, staleness
 from tests.verdict import small
@@ -29,7 +30,7 @@ EDITS = {
     "code": (lambda: append("train.sh"), small.CELLS),
     "param of one row": (
         lambda: replace("params.yaml", "method: rrtn, scale: 1", "method: rrtn, scale: 2"),
-        {f"train@cnn10-rrtn-{seed}" for seed in small.SEEDS},
+        {*(f"train@cnn10-rrtn-{seed}" for seed in small.SEEDS), "collect", "table"},
     ),
     "param of no stage": (lambda: append("params.yaml", "unused: 1\n"), set()),
     "command": (lambda: replace("dvc.yaml", "cp moments.csv", "cp  moments.csv"), {"collect"}),
@@ -38,7 +39,7 @@ EDITS = {
     "dep removed": (lambda: Path("features.sh").unlink(), {"features"}),
     "seed added": (
         lambda: replace("params.yaml", "seeds: [1, 2, 3]", "seeds: [1, 2, 3, 4]"),
-        {f"train@{row}-4" for row in small.CCC},
+        {*(f"train@{row}-4" for row in small.CCC), "collect", "table"},
     ),
     "lock removed": (
         lambda: Path("dvc.lock").unlink(),
@@ -69,11 +70,12 @@ def test_every_reason_names_what_differs(clone):
     found = staleness()
     assert found.reasons["train@cnn10-1"] == [
         "train.sh changed",
-        "params.yaml: rows.cnn10 modified",
+        "params.yaml: rows.cnn10.scale modified",
     ]
-    assert found.grouped() == [
-        ("train (6 cells)", ["train.sh changed", "params.yaml: rows.cnn10 modified (3 of them)"])
-    ]
+    assert (
+        "- train (6 cells): train.sh changed; params.yaml: rows.cnn10.scale modified (3 of them)"
+        in stages(found)[0][1]
+    )
 
 
 def edit_lock(stage, key, path, **changes):
@@ -84,22 +86,42 @@ def edit_lock(stage, key, path, **changes):
     yaml.dump(lock, Path("dvc.lock"))
 
 
-def test_features_made_anew_make_their_readers_stale(clone):
+REMADE = {  # edited in the lock: the stage and output, and who read the earlier bytes
+    "features": (("features", "features/small", {"md5": f"{'0' * 32}.dir"}), small.CELLS),
+    "a cell": (("train@cnn10-2", "runs/small/cnn10-2", {"size": 99}), {"collect"}),
+    "a cached result": (("collect", "results/small/moments.npz", {"md5": "0" * 32}), {"table"}),
+}
+
+
+@pytest.mark.parametrize("edit", REMADE)
+def test_other_bytes_of_the_same_recipe_are_told_and_are_not_stale(clone, edit):
+    (stage, path, changes), readers = REMADE[edit]
+    edit_lock(stage, "outs", path, **changes)
+    found = staleness()
+    assert found.reasons == {}
+    assert found.passes
+    assert [set(names) for names in found.remade.values()] == [readers]
+
+
+@pytest.mark.parametrize("edit", REMADE)
+def test_other_bytes_of_another_recipe_make_their_readers_stale(clone, edit):
+    (stage, path, changes), readers = REMADE[edit]
+    edit_lock(stage, "outs", path, **changes)
+    found = staleness(changed={stage})
+    assert set(found.reasons) == readers
+    assert found.remade == {}
+
+
+def test_what_a_stale_stage_wrote_last_makes_its_readers_stale(clone):
     edit_lock("features", "outs", "features/small", md5=f"{'0' * 32}.dir")
-    assert set(staleness().reasons) == small.CELLS
-    assert staleness().reasons["train@cnn10-1"] == [
-        "features/small is not what features wrote last"
-    ]
+    append("features.sh")
+    assert set(staleness().reasons) == {"features", *small.CELLS}
 
 
-def test_a_cell_of_another_size_makes_the_reader_of_all_cells_stale(clone):
-    edit_lock("train@cnn10-2", "outs", "runs/small/cnn10-2", size=99)
-    assert set(staleness().reasons) == {"collect"}
-
-
-def test_a_cached_output_written_by_another_run_makes_its_reader_stale(clone):
-    edit_lock("collect", "outs", "results/small/moments.npz", md5="0" * 32)
-    assert set(staleness().reasons) == {"table"}
+def test_cells_of_rows_that_left_the_table_are_no_reason(clone):
+    edit_lock("collect", "deps", "runs/small", size=999, nfiles=9)
+    assert staleness().reasons == {}
+    assert staleness().remade == {}
 
 
 def test_a_second_pipeline_with_a_folder_of_its_own_counts(clone):

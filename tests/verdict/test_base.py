@@ -1,0 +1,220 @@
+"""harness check against a base: what repeats, what is another machine's, and what was changed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from tests.verdict import small
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of DVC itself
+
+SCALE = ("method: rrtn, scale: 1", "method: rrtn, scale: 2")  # an honest change of one row
+READINGS = """\
+vars:
+  - ../params.yaml
+stages:
+  vary:
+    wdir: ..
+    matrix:
+      reading: [one, two]
+    cmd: mkdir -p variations/small; cp features/small/dev.npy variations/small/${item.reading}
+    deps:
+      - features/${profile}
+    outs:
+      - variations/${profile}/${item.reading}
+  readings:
+    wdir: ..
+    cmd: echo read > results/small/readings.json
+    deps:
+      - variations/${profile}
+      - runs/${profile}
+      - features/${profile}/dev.csv
+    outs:
+      - results/${profile}/readings.json:
+          cache: false
+"""
+
+
+def check(capsys, *arguments):
+    """Exit status, last line, and the JSON report; the Markdown one is in out/check.md."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(["check", *arguments, "--json", "out/check.json", "--md", "out/check.md"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    return ended.value.code, last, json.loads(Path("out/check.json").read_text())
+
+
+def verdicts(report):
+    return {(c["row"], c["metric"]): c["verdict"] for c in report["profiles"][0]["cells"]}
+
+
+def test_a_fresh_clone_that_ran_everything_reproduces(clone, capsys):
+    small.reproduce()
+    status, last, report = check(capsys)
+    assert small.git(clone, "status", "--porcelain", "--untracked-files=no") == ""
+    assert (status, report["word"], report["base"]) == (0, "REPRODUCED", "HEAD")
+    numbers = "REPRODUCED: 6 of 6 numbers are those of HEAD, bit for bit"
+    assert last == f"{numbers}; 6 of 6 cells byte for byte"
+
+
+def test_another_arithmetic_is_within_tolerance_and_stales_nothing(clone, capsys):
+    small.reproduce(scores={"cnn10": 0.5 + 1e-9, "cnn10-rrtn": 0.612})
+    status, last, report = check(capsys)
+    assert (status, report["word"], report["stale"]) == (0, "WITHIN TOLERANCE", {})
+    assert verdicts(report)["cnn10", "ccc"] == "OK"
+    assert verdicts(report)["cnn10-rrtn", "ccc"] == "OKish"
+    assert report["profiles"][0]["trained"] == {"same": 0, "of": 6}
+    assert last.startswith("WITHIN TOLERANCE: ")
+    assert "2 bit for bit; 0 of 6 cells byte for byte" in last  # both counts of parameters
+
+
+def test_equal_numbers_of_unequal_files_are_no_repetition(clone, capsys):
+    small.replace("scores.csv", "Awe,0.4", "Awe,0.3")
+    small.reproduce()
+    small.commit(clone, "Score another target lower")
+    status, last, report = check(capsys, "--against", "HEAD~1")
+    assert (status, report["word"]) == (0, "WITHIN TOLERANCE")
+    assert "6 bit for bit" in last
+    remark = "these numbers are equal, but others in the result files are not"
+    assert remark in Path("out/check.md").read_text()
+
+
+EDITS = {  # what differs, and the name of it that is said
+    "a parameter": (("params.yaml", *SCALE), "params.yaml: rows.cnn10-rrtn.scale modified"),
+    "a line of code": (("train.sh", "echo", "echo "), "train.sh changed"),
+    "a number": (("results/small/metrics.json", "0.6", "0.6001"), "metrics.json changed"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_one_edit_fails_with_its_name(clone, capsys, edit):
+    change, name = EDITS[edit]
+    small.replace(*change)
+    status, last, report = check(capsys)
+    assert (status, report["word"]) == (1, "FAILS")
+    assert last.startswith("FAILS: ")
+    assert any(name in reason for reasons in report["stale"].values() for reason in reasons)
+    assert verdicts(report)["cnn10-rrtn", "ccc"] == "STALE"
+
+
+def without_the_second_row():
+    small.replace("params.yaml", "    - cnn10-rrtn\n", "")
+    small.write(Path(), small.results({"cnn10": 0.5}))
+
+
+def with_a_third_row():
+    small.replace("params.yaml", "    - cnn10-rrtn\n", "    - cnn10-rrtn\n    - cnn10-mine\n")
+    small.replace("params.yaml", "table:", "  cnn10-mine: {encoder: cnn10, method: mine}\ntable:")
+    small.write(Path(), small.results(small.CCC | {"cnn10-mine": 0.4}))
+
+
+@pytest.mark.parametrize(
+    ("change", "row"), [(without_the_second_row, "cnn10-rrtn"), (with_a_third_row, "cnn10-mine")]
+)
+def test_a_row_that_is_new_or_gone_with_its_parameters_is_changed(full, capsys, change, row):
+    """Run in a copy with data: the cells of a row that left the table still lie in runs/."""
+    change()
+    small.reproduce()
+    status, _, report = check(capsys)
+    assert (status, report["word"], report["stale"]) == (0, "WITHIN TOLERANCE", {})
+    changed = {cell for cell, verdict in verdicts(report).items() if verdict == "CHANGED"}
+    assert changed == {(row, metric) for metric in ("ccc", "local_gain", "global_gain", "params")}
+    assert check(capsys, "--strict")[0] == 1
+
+
+@pytest.fixture
+def readings(full):
+    """A second pipeline, of which the table knows nothing, run and committed."""
+    small.write(Path("sensitivity"), {"dvc.yaml": READINGS})
+    with Path(".gitignore").open("a") as ignored:
+        ignored.write("/variations/\n")
+    small.reproduce("sensitivity/dvc.yaml:readings")
+    small.commit(full, "Try readings")
+    return full
+
+
+def test_readings_of_another_machines_features_are_told_once_and_pass(readings, capsys):
+    small.reproduce(scores=small.CCC)
+    status, last, report = check(capsys)
+    assert (status, report["word"], report["stale"]) == (0, "REPRODUCED", {})
+    assert "0 of 6 cells byte for byte" in last
+    said = Path("out/check.md").read_text()
+    assert said.count("features/small was remade") == 1
+    assert "; sensitivity/dvc.yaml:vary (2 cells) came from the earlier bytes" in said
+
+
+def test_old_readings_mark_no_row_and_are_mended_by_their_own_command(readings, capsys):
+    small.replace("params.yaml", *SCALE)
+    small.replace("features.sh", "sound", "tone")
+    small.reproduce()
+    status, _, report = check(capsys)
+    assert "STALE" not in verdicts(report).values()
+    stale = {"sensitivity/dvc.yaml:vary@one", "sensitivity/dvc.yaml:vary@two"}
+    assert status == 1  # readings.json is there, and of other features
+    assert set(report["stale"]) == stale
+    said = Path("out/check.md").read_text()
+    assert "2 of 3 are STALE; run `make readings`" in said
+    assert "run `dvc repro`." not in said
+    Path("results/small/readings.json").unlink()
+    status, _, report = check(capsys)
+    assert status == 0
+    assert stale < set(report["stale"])
+
+
+def test_the_paper_moves_with_no_parameters(clone, capsys):
+    """Its corpus is judged by what is printed, whatever changed here."""
+    folder, ccc = Path("results/hume-vb"), {"resnet18": 0.3}
+    for scale in (1, 2):
+        small.write(folder, small.results(ccc, corpus="hume-vb"))
+        text = f"profile: hume-vb\nscale: {scale}\n"
+        small.write(Path("profiles"), {"hume-vb.yaml": text})
+        small.commit(clone, f"Scale {scale}")
+    status, _, report = check(capsys, "--against", "HEAD~1", "--profile", "hume-vb")
+    assert status == 1
+    assert verdicts(report)["resnet18", "ccc"] == "LOW"
+
+
+def test_results_without_a_lock_are_changed_with_the_parameters_of_their_profile(clone, capsys):
+    """dvc.lock is of one profile; the results of the others are compared by their own files."""
+    for number, scale in ((0.6, 1), (0.4, 2), (0.2, 2)):
+        scores = small.CCC | {"cnn10-rrtn": number}
+        small.write(Path("results/other"), small.results(scores, corpus="other"))
+        text = small.PARAMS.replace("profile: small", "profile: other")
+        text = text.replace(SCALE[0], f"method: rrtn, scale: {scale}")
+        small.write(Path("profiles"), {"other.yaml": text})
+        small.commit(clone, f"Score {number}")
+    honest = check(capsys, "--against", "HEAD~2", "--profile", "other")
+    assert (honest[0], verdicts(honest[2])["cnn10-rrtn", "ccc"]) == (0, "CHANGED")
+    assert "of another profile" in honest[2]["profiles"][0]["trained"]
+    drift = check(capsys, "--against", "HEAD~1", "--profile", "other")
+    assert (drift[0], verdicts(drift[2])["cnn10-rrtn", "ccc"]) == (1, "LOW")
+    new = check(capsys, "--against", "HEAD~3", "--profile", "other")
+    assert (new[0], set(verdicts(new[2]).values())) == (0, {"CHANGED"})
+
+
+def test_a_base_without_a_lock_tells_of_parameters_and_of_no_cells(clone, capsys):
+    Path("dvc.lock").unlink()
+    small.commit(clone, "Lose the lock")
+    small.reproduce(scores=small.CCC | {"cnn10-rrtn": 0.4})
+    status, _, report = check(capsys)
+    assert (status, verdicts(report)["cnn10-rrtn", "ccc"]) == (1, "LOW")
+    assert "dvc.lock is missing in HEAD" in report["profiles"][0]["trained"]
+    small.replace("params.yaml", *SCALE)
+    small.reproduce(scores=small.CCC | {"cnn10-rrtn": 0.4})
+    status, _, report = check(capsys)
+    assert (status, verdicts(report)["cnn10-rrtn", "ccc"]) == (0, "CHANGED")
+
+
+def test_a_gain_over_another_baseline_is_changed(clone, capsys):
+    """The global baseline is the first row of the table."""
+    small.replace(
+        "params.yaml", "    - cnn10\n    - cnn10-rrtn\n", "    - cnn10-rrtn\n    - cnn10\n"
+    )
+    small.write(Path(), small.results(dict(reversed(small.CCC.items()))))
+    small.reproduce()
+    status, _, report = check(capsys)
+    found = verdicts(report)
+    assert (status, found["cnn10", "global_gain"]) == (0, "CHANGED")
+    assert (found["cnn10", "ccc"], found["cnn10-rrtn", "ccc"]) == ("OK", "OK")
