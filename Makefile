@@ -1,5 +1,6 @@
 # make repro: Table 2 from nothing; make readings: what each open detail of the paper is worth;
-# make test, make lint, make check: the checks; make setup: the environment.
+# make test, make lint, make check: the checks; make portable: a small run on emulated processors,
+# where qemu-x86_64 is installed; make setup: the environment.
 PYTHON ?= python3
 JOBS ?= 2  # cells trained side by side; a GPU wants 1
 SHELL := bash
@@ -8,7 +9,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE  # else every process compiles its imports anew, torch's too
 
-.PHONY: repository setup repro readings test lint check
+.PHONY: repository setup repro readings test portable lint check
 
 setup: .venv/ready
 
@@ -42,6 +43,9 @@ readings: repository repro
 
 test: setup
 	pytest
+
+portable: setup
+	pytest -m emulated -rs tests/test_portable.py
 
 lint: setup
 	ruff check . && ruff format --check . && mypy

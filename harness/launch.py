@@ -16,9 +16,11 @@ from typing import Any
 
 from harness.config.strict import block, profile
 from harness.config.table import Table, read_sensitivity
+from harness.config.training import Train
 from harness.errors import HarnessError, RunError, lacking
 from harness.learning.cell import Cell, read_cell
 from harness.options import JOBS, whole
+from harness.portable import choose
 from harness.processes import locked, start_worker
 from harness.stage import move, run
 
@@ -64,6 +66,7 @@ def main() -> None:
 
 def launch(key: str, jobs: int) -> None:
     """Train the cells of a block that are missing, take all into their place, and record them."""
+    choose(block(Train, "train").arithmetic)  # for the workers, which load torch
     side_by_side(missing(wanted(key)), jobs)
     cells = wanted(key)  # as they are asked for now
     if others := missing(cells):

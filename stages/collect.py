@@ -16,6 +16,7 @@ from harness.evaluation.cells import (
     shared_fact,
     shared_selections,
 )
+from harness.evaluation.moments import write_moments
 from harness.stage import run
 
 
@@ -48,7 +49,7 @@ def main() -> None:
         "targets": targets,
         "arithmetic": [[cells[r, s].arithmetic for s in seeds] for r in names],
     }
-    np.savez_compressed(folder / "moments.npz", **arrays, **index, **facts)  # type: ignore[arg-type]
+    write_moments(folder / "moments.npz", arrays, index | facts)
 
 
 if __name__ == "__main__":

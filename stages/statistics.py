@@ -11,6 +11,7 @@ from harness.config.statistics import Statistics
 from harness.config.strict import block
 from harness.config.table import BASELINES, Row, read_table
 from harness.errors import RunError
+from harness.evaluation.moments import read_moments
 from harness.evaluation.significance import comparisons, gather, scores
 from harness.stage import run
 
@@ -26,8 +27,7 @@ def main() -> None:
     source = Path("results", profile, "moments.npz")
     if not source.is_file():
         raise RunError(f"{source} is missing; run `dvc repro collect`")
-    with np.load(source, allow_pickle=False) as file:
-        collected = {name: file[name] for name in file.files}
+    collected = read_moments(source)
     names = [row.name for row in rows]
     if (collected["rows"].tolist(), collected["seeds"].tolist()) != (names, seeds):
         raise RunError(

@@ -37,6 +37,22 @@ def main() -> None:
     evidence = significance_table(statistics, table)
     (folder / "significance.md").write_text(evidence, encoding="utf-8")
     show(table)
+    made = [Path("scratch", profile, f"{row.name}-{seed}.json") for row in rows for seed in seeds]
+    print(circumstances([json.loads(file.read_text()) for file in made if file.is_file()]))
+
+
+def circumstances(cells: list[dict[str, Any]]) -> str:
+    """Where and in what time the cells of this clone were trained; no result holds it."""
+    if not cells:
+        return "No cell was trained in this clone."
+    seconds = sorted(cell["seconds"] for cell in cells)
+    where = sorted({f"{cell['gpu'] or cell['processor']}, {cell['cores']} cores" for cell in cells})
+    days = sorted({cell["finished"][:10] for cell in cells})
+    when = " to ".join(dict.fromkeys((days[0], days[-1])))
+    return (
+        f"Trained in this clone: {len(cells)} cells, each in {seconds[0]:.0f} to "
+        f"{seconds[-1]:.0f} s, on {' and on '.join(where)}, {when}."
+    )
 
 
 def _read(path: Path, stage: str) -> Any:

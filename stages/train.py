@@ -4,6 +4,7 @@ import argparse
 
 from harness.learning.cell import read_cell
 from harness.options import whole
+from harness.portable import choose
 from harness.stage import move, run
 
 
@@ -14,6 +15,7 @@ def main() -> None:
     parser.add_argument("--seed", required=True, type=whole(0, 2**32 - 1))
     chosen = parser.parse_args()
     cell = read_cell(chosen.row, chosen.seed)
+    choose(cell.train.arithmetic)
     with cell.alone():
         if cell.made(cell.taken):
             print(f"{cell.name}: kept; nothing that it depends on has changed")

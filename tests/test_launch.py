@@ -34,7 +34,7 @@ def tree(tmp_path, monkeypatch):
 
 
 def files(folder):
-    return {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "record.json"}
+    return {f.name: f.read_bytes() for f in folder.iterdir()}
 
 
 def test_launched_cells_are_kept_by_the_stage_and_are_the_ones_it_would_make(tree):

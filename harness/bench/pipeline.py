@@ -110,12 +110,12 @@ def overheads(clone: Path) -> dict[str, Any]:
     """A cell's wall time less its epochs (training steps and dev): by the stage alone, by DVC."""
     without, with_dvc = [], []
     for seed in range(2, 2 + TIMES):
-        cell = clone / "runs" / "tiny" / f"{ROW}-{seed}"
+        cell = f"tiny/{ROW}-{seed}"
         wall = run(clone, "stages.train", "--row", ROW, "--seed", str(seed))
-        without.append(wall - trained(cell))
-        shutil.rmtree(cell)
+        without.append(wall - trained(clone / f"scratch/{cell}.json"))
+        shutil.rmtree(clone / "runs" / cell)
         wall = run(clone, "dvc", "repro", "--single-item", f"train@{ROW}-{seed}")
-        with_dvc.append(wall - trained(cell))
+        with_dvc.append(wall - trained(clone / f"scratch/{cell}.json"))
     return {
         "seconds": statistics.median(with_dvc),
         "without_dvc": statistics.median(without),
@@ -125,9 +125,9 @@ def overheads(clone: Path) -> dict[str, Any]:
     }
 
 
-def trained(cell: Path) -> float:
-    """Seconds of a finished cell's epochs, from its record."""
-    return float(sum(json.loads((cell / "record.json").read_text())["epoch_seconds"]))
+def trained(circumstances: Path) -> float:
+    """Seconds of a cell's epochs, from what was kept of its training."""
+    return float(sum(json.loads(circumstances.read_text())["epoch_seconds"]))
 
 
 def cold_repro(folder: Path) -> dict[str, float]:
@@ -148,7 +148,7 @@ def cold_repro(folder: Path) -> dict[str, float]:
     return {
         "seconds": seconds["setup"] + seconds["repro"],
         "setup": seconds["setup"],
-        "epochs": sum(map(trained, (folder / "runs").glob("*/*"))),
+        "epochs": sum(map(trained, (folder / "scratch").glob("*/*.json"))),
     }
 
 

@@ -33,8 +33,20 @@ class Train(Strict):
     embedding: Annotated[int, Field(gt=0, le=1 << 16)]
     redundancy: Annotated[float, Field(ge=0)]
     spec_augment: SpecAugment
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+    arithmetic: Literal["portable", "fast"]
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"]  # of fast arithmetic
     threads: Annotated[int, Field(gt=0, le=1024)]  # and at most the cores of the machine
+
+    @model_validator(mode="after")
+    def _portable_is_one_arithmetic(self) -> "Train":
+        if self.arithmetic == "portable" and self.precision not in ("auto", "32-true"):
+            raise ValueError(
+                f"portable arithmetic is in float32, not {self.precision}; set precision: auto, or "
+                "arithmetic: fast"
+            )
+        if self.arithmetic == "portable" and self.threads != 1:
+            raise ValueError("portable arithmetic takes threads: 1; more threads round differently")
+        return self
 
 
 class Row(Strict):

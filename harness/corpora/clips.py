@@ -132,13 +132,11 @@ class Corpus:
         columns = [*IDENTITY, "sha256", *self.targets]
         table = self.clips.assign(sha256=sums)[columns].sort_values("clip")
         table.to_csv(folder / "clips.csv", index=False, lineterminator="\n")
-        inside = self.root.is_relative_to(folder)
-        elsewhere = self.root.is_absolute() and not inside
         speakers = table[~_blank(table["speaker"])].groupby("split")["speaker"].nunique()
         about = {
             **self.facts,
             "name": self.name,
-            "root": str(self.root) if elsewhere else os.path.relpath(self.root, folder),
+            "root": self._seen_from(folder),
             "targets": self.targets,
             "clips": _per_split(table["split"].value_counts()),
             "speakers": _per_split(speakers),
@@ -149,6 +147,20 @@ class Corpus:
         }
         text = json.dumps(about, indent=2, ensure_ascii=False)
         (folder / "corpus.json").write_text(text + "\n", encoding="utf-8")
+
+    def _seen_from(self, folder: Path) -> str:
+        """`root` from `folder`; outside of the repository by the link that the stage `source` left.
+
+        So no path of a machine gets into the file.
+        """
+        name = folder.name.removeprefix(".").removesuffix(".new")  # as `replacing` calls it
+        link = folder.parent / "source" / name / "corpus"
+        if not self.root.is_absolute() or self.root.is_relative_to(folder):
+            return os.path.relpath(self.root, folder)
+        if link.is_symlink() and self.root.resolve().is_relative_to(link.resolve()):
+            below = self.root.resolve().relative_to(link.resolve())
+            return os.path.relpath(link / below, folder)
+        return str(self.root)
 
 
 def read(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -55,6 +55,11 @@ class Cell:
         return self.scratch / f"{self.name}.ckpt"
 
     @property
+    def circumstances(self) -> Path:
+        """When, where and in what time it was trained: what no result may depend on."""
+        return self.scratch / f"{self.name}.json"
+
+    @property
     def finished(self) -> Path:
         """The folder of a finished cell that no stage has taken yet."""
         return self.scratch / self.name

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -14,9 +15,10 @@ PACKAGES = ("torch", "lightning-fabric", "numpy", "scipy", "pandas", "dvc")
 
 
 def environment() -> dict[str, Any]:
-    """Plain facts for `record.json`; git fields are null outside a repository."""
+    """Plain facts of this moment and machine; git fields are null outside a repository."""
     gpu = torch.cuda.is_available()
     return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": cpu(),

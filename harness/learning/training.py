@@ -58,7 +58,7 @@ def fabric_for(train: Train) -> Fabric:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells bf16 in every cell
     precision: Any = precision_for(train)
-    return Fabric(accelerator=accelerator(), devices=1, precision=precision)
+    return Fabric(accelerator=accelerator(train), devices=1, precision=precision)
 
 
 def set_up(fabric: Fabric, cell: Cell, data: Packed) -> tuple[Objective, Any, Any]:
@@ -217,11 +217,10 @@ def finish_cell(cell: Cell) -> None:
             "readings": cell.readings.model_dump(),
             **cell.origin,
             "seed": cell.seed,
-            "seconds": time.perf_counter() - started,
-            "epoch_seconds": state.seconds,
-            **environment(),
         }
         _write(folder / "record.json", record)
+    seconds = {"seconds": time.perf_counter() - started, "epoch_seconds": state.seconds}
+    _write(cell.circumstances, {**seconds, **environment()})
     cell.checkpoint.unlink(missing_ok=True)
 
 

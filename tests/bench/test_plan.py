@@ -24,6 +24,7 @@ TRAIN = Train(
     redundancy=0.001,
     spec_augment=SpecAugment(frames=4, frame_stripes=1, bands=2, band_stripes=1),
     precision="32-true",
+    arithmetic="fast",
     threads=1,
 )
 ROW = Row(encoder="single", method="vanilla", views=1, weighting={"rule": "fixed", "weights": [1]})

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from harness import portable
+from harness.errors import RunError
 from harness.learning import arithmetic, training
 from tests.learning.packed import write_features
 from tests.learning.test_training import TRAIN, assert_same, cell, train_cell
@@ -27,7 +29,10 @@ def scores(folder, row, **changes):
 
 def test_bf16_moves_ccc_by_less_than_seeds_do(tmp_path):
     write_features(tmp_path, train=64, dev=40)
-    exact, fast = scores(tmp_path, "rrtn"), scores(tmp_path, "rrtn", precision="bf16-mixed")
+    exact, fast = (
+        scores(tmp_path, "rrtn"),
+        scores(tmp_path, "rrtn", arithmetic="fast", precision="bf16-mixed"),
+    )
     assert (fast != exact).all()  # it is another arithmetic
     assert exact.min() > 0.2  # and there is something to lose
     assert abs((fast - exact).mean()) < np.ptp(exact)
@@ -54,7 +59,8 @@ def test_the_layout_follows_device_width_and_what_the_cpu_can(
     monkeypatch, device, features, precision, width, channels_last
 ):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(features, True))
-    train = TRAIN.model_copy(update={"precision": precision, "width": width})
+    changes = {"arithmetic": "fast", "precision": precision, "width": width}
+    train = TRAIN.model_copy(update=changes)
     expected = torch.channels_last if channels_last else torch.contiguous_format
     assert arithmetic.layout_for(train, device) == expected
 
@@ -65,8 +71,36 @@ def test_the_layout_follows_device_width_and_what_the_cpu_can(
 )
 def test_auto_is_bf16_where_the_cpu_multiplies_in_it(monkeypatch, features, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(features, True))
-    assert arithmetic.precision_for(TRAIN.model_copy(update={"precision": "auto"})) == expected
-    assert arithmetic.precision_for(TRAIN.model_copy(update={"precision": "32-true"})) == "32-true"
+    fast = TRAIN.model_copy(update={"arithmetic": "fast", "precision": "auto"})
+    assert arithmetic.precision_for(fast) == expected
+    assert arithmetic.precision_for(fast.model_copy(update={"precision": "32-true"})) == "32-true"
+
+
+@pytest.mark.skipif(not portable.supported(), reason="needs Linux on an x86-64 CPU with AVX2")
+@pytest.mark.parametrize("width", [1 / 16, 1 / 4, 1.0])
+def test_portable_arithmetic_asks_nothing_of_the_processor(monkeypatch, width):
+    train = TRAIN.model_copy(update={"precision": "auto", "width": width})
+    found = set()
+    for features in (AVX2, AVX512, AMX):
+        able = dict.fromkeys(features, True)
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
+        layout = arithmetic.layout_for(train, CPU)
+        found.add((arithmetic.accelerator(train), arithmetic.precision_for(train), layout))
+        assert arithmetic.arithmetic(train) == arithmetic.rounding(train) == "portable float32"
+    assert len(found) == 1
+
+
+def test_where_nothing_can_be_pinned_portable_rows_train_fast_and_say_so(monkeypatch):
+    monkeypatch.setattr(portable, "supported", lambda: False)
+    assert arithmetic.arithmetic(TRAIN).startswith("fast 32-true (portable needs Linux on")
+    assert arithmetic.arithmetic(TRAIN) != arithmetic.rounding(TRAIN)  # which names the processor
+
+
+def test_portable_arithmetic_is_refused_where_torch_loaded_without_it(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(portable, "supported", lambda: True)
+    with pytest.raises(RunError, match="import harness before torch"):
+        arithmetic.is_portable(TRAIN)
 
 
 def test_a_wide_network_computes_in_channels_last_from_its_first_block_on(tmp_path):

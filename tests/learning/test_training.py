@@ -41,6 +41,7 @@ TRAIN = Train(
     redundancy=0.001,
     spec_augment=SpecAugment(frames=8, frame_stripes=2, bands=8, band_stripes=2),
     precision="32-true",
+    arithmetic="portable",
     threads=1,
 )
 
@@ -159,7 +160,7 @@ def test_the_checkpoint_of_another_cell_is_not_resumed(features, tmp_path, chang
 
 def test_the_checkpoint_of_another_arithmetic_is_not_resumed(features, tmp_path, monkeypatch):
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr("harness.learning.state.arithmetic", lambda train: "32-true on another")
+        elsewhere.setattr("harness.learning.state.rounding", lambda train: "fast on another")
         killed_after(2, cell(features), tmp_path / "cell.ckpt")
     kept = torch.load(tmp_path / "cell.ckpt", weights_only=False)["state"]["seconds"]
     found = train_cell(cell(features), tmp_path / "cell.ckpt")
@@ -362,6 +363,7 @@ train:
   redundancy: 0.001
   spec_augment: {frames: 8, frame_stripes: 2, bands: 8, band_stripes: 2}
   precision: 32-true
+  arithmetic: portable
   threads: 1
 rows:
   cnn10-rrtn-ruwl:
@@ -384,9 +386,8 @@ def write_tree(folder, params):
 
 def outputs(folder):
     out = folder / "runs" / "toy" / "cnn10-rrtn-ruwl-3"
-    record = json.loads((out / "record.json").read_text())
-    files = {file.name: file.read_bytes() for file in out.iterdir() if file.name != "record.json"}
-    return files, record["epoch_seconds"]
+    made = json.loads((folder / "scratch" / "toy" / "cnn10-rrtn-ruwl-3.json").read_text())
+    return {file.name: file.read_bytes() for file in out.iterdir()}, made["epoch_seconds"]
 
 
 def test_a_stage_killed_by_the_system_goes_on_where_it_was(tmp_path, monkeypatch):

@@ -1,0 +1,102 @@
+"""A small run from corpus to predictions; prints a name and a sha256 a line.
+
+It is run on whatever processor there is, and emulated: `python tests/golden/child.py` from the
+repository's root.
+"""
+
+# ruff: noqa: E402  # the order of imports is what is tried
+
+import hashlib
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+warnings.filterwarnings("ignore")  # an emulator that lacks a clock
+
+import harness  # noqa: F401  # chooses portable arithmetic before numpy and torch load
+
+# isort: split
+import numpy as np
+
+from harness.config.features import Features
+from harness.config.readings import read_readings
+from harness.config.training import Row, SpecAugment, Train
+from harness.corpora import synthetic
+from harness.corpora.clips import read
+from harness.evaluation.bootstrap import resampled_scores, speaker_weights
+from harness.evaluation.ccc import moments
+from harness.features import FILES, extract
+from harness.learning.cell import Cell
+from harness.learning.data import Packed
+from harness.learning.state import State, resume, save
+from harness.learning.training import fabric_for, predict, set_up, train_epoch
+
+SMALL = {"train": 8, "dev": 4, "test": 0}
+CORPUS = {"name": "synthetic", "seed": 1, "clips": SMALL, "speakers": {**SMALL, "train": 4}}
+FEATURES = Features(sample_rate=16000, window=512, hop=320, bands=64, low=50, high=8000)
+TRAIN = Train(
+    batch=4,
+    learning_rate=0.001,
+    epsilon=1e-8,
+    weight_decay=0.01,
+    frames=32,
+    width=0.0625,
+    embedding=16,
+    redundancy=0.001,
+    spec_augment=SpecAugment(frames=8, frame_stripes=2, bands=8, band_stripes=2),
+    arithmetic="portable",
+    precision="auto",
+    threads=1,
+)
+WEIGHTING = {"rule": "ruwl", "scale": [1, 1, 1e-8]}
+
+
+def digest(*arrays):
+    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
+
+
+def main():
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        params = synthetic.Params(**CORPUS, raters=5, emotion=1.0)
+        synthetic.acquire(params, folder / "data").write(folder / "data")
+        clips, about = read(folder / "data")
+        print("corpus", digest(*(np.frombuffer(h.encode(), np.uint8) for h in clips["sha256"])))
+        extract(clips, folder / "data", about["targets"], FEATURES, folder / "features", workers=1)
+        for name in sorted(FILES):
+            content = (folder / "features" / name).read_bytes()
+            print(name, hashlib.sha256(content).hexdigest())
+        for encoder in ("resnet18", "cnn10", "cnn14"):
+            for what, found in trained(encoder, folder).items():
+                print(f"{encoder}-{what}", found, flush=True)
+
+
+def trained(encoder, folder):
+    """Digests after two epochs, the second gone on with from a checkpoint."""
+    row = Row(encoder=encoder, method="rrtn-ruwl", views=2, weighting=WEIGHTING)
+    readings = read_readings().model_copy(update={"epochs": 2})
+    places = {"features": folder / "features", "scratch": folder, "runs": folder}
+    cell = Cell(encoder, row, TRAIN, readings, 1, origin={}, **places)
+    fabric = fabric_for(TRAIN)
+    train, dev = (Packed(cell.features, split, fabric.device) for split in ("train", "dev"))
+    every = np.arange(len(train))
+    _, model, optimizer = set_up(fabric, cell, dev)
+    train_epoch(fabric, cell, 0, train, every, model, optimizer)
+    save(fabric, cell, model, optimizer, State(epoch=1))
+    objective, model, optimizer = set_up(fabric, cell, dev)
+    assert resume(fabric, cell, model, optimizer).epoch == 1
+    train_epoch(fabric, cell, 1, train, every, model, optimizer)
+    predictions = predict(objective.twins, dev, cell, 1)
+    sums = moments(dev.labels.numpy(), predictions, dev.speakers, dev.targets)
+    weights = speaker_weights(sums.shape[0], 100, np.random.default_rng(0))
+    return {
+        "weights": digest(*(p.detach().numpy() for p in objective.parameters())),
+        "predictions": digest(predictions),
+        "bootstrap": digest(resampled_scores(sums[np.newaxis, np.newaxis], weights).round(8)),
+    }
+
+
+if __name__ == "__main__":
+    main()
