@@ -57,7 +57,10 @@ FAULTS = {
         [f"rows.{ROW}", "divides by"],
     ),
     "an unknown rule": ({f"rows__{ROW}__weighting": {"rule": "sum"}}, [f"rows.{ROW}", "'sum'"]),
-    "threads": ({"train__threads": CORES + 1}, ["train.threads", f"{CORES} cores"]),
+    "threads": (
+        {"train__threads": CORES + 1, "train__arithmetic": "fast"},
+        ["train.threads", f"{CORES} cores"],
+    ),
     "batch": ({"train__batch": 17}, ["rows.resnet18", "16 train clips", "lower train.batch"]),
     "held out": (
         {"sensitivity__rows": [f"{ROW}+selection=held_out"], "train__batch": 16},

@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import RunError
 from harness.evaluation.ccc import mean_ccc
+from harness.evaluation.moments import read_moments
 from stages import collect
 from tests.fabricated import TARGETS, write_params, write_tree
 
@@ -60,8 +61,7 @@ def test_scores_are_those_of_the_cells(tree):
 
 def test_moments_hold_both_selections_and_name_their_axes(tree):
     collect.main()
-    with np.load("results/toy/moments.npz", allow_pickle=False) as file:
-        found = dict(file)
+    found = read_moments(Path("results/toy/moments.npz"))
     assert found["last"].shape == (2, 2, 12, 3, 6)
     assert mean_ccc(found["last"]) == pytest.approx(np.array([[0.398, 0.402], [0.498, 0.502]]))
     assert mean_ccc(found["best"]) == pytest.approx(np.array([[0.408, 0.412], [0.508, 0.512]]))
