@@ -11,12 +11,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.config.strict import block, profile
 from harness.config.table import Table, read_sensitivity
-from harness.config.training import Train
 from harness.errors import HarnessError, RunError, lacking
 from harness.learning.cell import Cell, read_cell
 from harness.options import JOBS, whole
@@ -25,6 +25,12 @@ from harness.processes import locked, start_worker
 from harness.stage import move, run
 
 STAGES = {"table": "dvc.yaml:train", "sensitivity": "sensitivity/dvc.yaml:vary"}
+
+
+def start_trainer(arithmetic: str) -> None:
+    """What a worker does first, before it loads torch."""
+    start_worker()
+    choose(arithmetic)
 
 
 def rehearse() -> None:
@@ -66,7 +72,6 @@ def main() -> None:
 
 def launch(key: str, jobs: int) -> None:
     """Train the cells of a block that are missing, take all into their place, and record them."""
-    choose(block(Train, "train").arithmetic)  # for the workers, which load torch
     side_by_side(missing(wanted(key)), jobs)
     cells = wanted(key)  # as they are asked for now
     if others := missing(cells):
@@ -88,7 +93,8 @@ def side_by_side(cells: list[Cell], jobs: int) -> None:
     if not cells:
         return
     context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=start_worker) as pool:
+    start = partial(start_trainer, cells[0].train.arithmetic)
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=start) as pool:
         try:
             pool.submit(told, "rehearsal", rehearse).result()
             waiting = [pool.submit(told, cell.name, train, cell) for cell in cells]

@@ -24,8 +24,6 @@ NUMPY = {
     "OPENBLAS_NUM_THREADS": "1",  # how many there are decides how a sum is split
 }
 
-
-RELEASED = "RRTN_FAST_TORCH"  # set once torch may use all; children see it too
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -40,17 +38,16 @@ def supported() -> bool:
 def pin() -> None:
     """Let every library that loads from now on compute portably, here and in children."""
     if supported():
-        os.environ.update(NUMPY if os.environ.get(RELEASED) else TORCH | NUMPY)
+        os.environ.update(TORCH | NUMPY)
 
 
 def choose(arithmetic: str) -> None:
-    """What torch may use when it loads: "portable" or "fast"."""
+    """What torch may use here once it loads: "portable" or "fast"; every process chooses anew."""
     if arithmetic == "fast":
         release()
 
 
 def release() -> None:
-    """Let torch, if it is not loaded yet, use all that the processor has, here and in children."""
-    os.environ[RELEASED] = "1"
+    """Let torch, if it has computed nothing yet, use all that the processor has."""
     for name in TORCH:
         os.environ.pop(name, None)

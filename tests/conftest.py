@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-import harness  # noqa: F401  # first, as in a stage: numpy and torch load in portable arithmetic
+from harness.portable import pin  # first, as in a stage: numpy and torch load in its arithmetic
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +17,7 @@ def reproducible():
     torch = sys.modules.get("torch")
     if torch is None:
         yield
+        pin()  # what a stage that asked for fast arithmetic set free
         return
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
@@ -25,3 +26,4 @@ def reproducible():
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)
     torch.set_flush_denormal(False)
+    pin()

@@ -37,21 +37,42 @@ def test_a_small_run_has_the_committed_bytes_on_this_processor():
     assert digests(sys.executable, str(CHILD)) == DIGESTS
 
 
-def test_without_the_switches_it_may_have_others():
-    """Fast arithmetic is another one wherever the processor has more than AVX2."""
-    flags = Path("/proc/cpuinfo").read_text().split()
-    if "avx512f" not in flags:
-        pytest.skip("this processor has nothing beyond AVX2")
-    probe = (
-        "import harness, torch; print(torch.backends.cpu.get_cpu_capability()); "
-        "from harness.portable import TORCH; import os; print(sum(n in os.environ for n in TORCH))"
+PROBE = """
+import os, sys
+from harness.portable import TORCH, choose
+choose(sys.argv[1])
+import torch
+print(torch.backends.cpu.get_cpu_capability(), sum(name in os.environ for name in TORCH))
+"""
+
+
+def capability(arithmetic, **environment):
+    command = [sys.executable, "-c", PROBE, arithmetic]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
     )
-    for released, expected in (("", "AVX2\n3\n"), ("1", "AVX512\n0\n")):
-        env = {k: v for k, v in os.environ.items() if k not in portable.TORCH}
-        env |= {portable.RELEASED: released}
-        command = [sys.executable, "-c", probe]
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
-        assert done.stdout == expected
+    return done.stdout.split()
+
+
+def test_fast_arithmetic_is_another_one_wherever_the_processor_has_more_than_avx2():
+    if "avx512f" not in Path("/proc/cpuinfo").read_text().split():
+        pytest.skip("this processor has nothing beyond AVX2")
+    assert capability("fast") == ["AVX512", "0"]
+
+
+def test_portable_arithmetic_is_that_of_avx2_whatever_the_environment_says():
+    assert capability("portable") == ["AVX2", "3"]
+    assert capability("portable", ATEN_CPU_CAPABILITY="avx512", MKL_CBWR="AUTO") == ["AVX2", "3"]
+
+
+def test_a_process_computes_portably_though_its_parent_does_not():
+    nested = "import subprocess, sys; from harness.portable import choose; choose('fast'); " + (
+        f"subprocess.run([sys.executable, '-c', {PROBE!r}, 'portable'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", nested], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["AVX2", "3"]
 
 
 @pytest.mark.emulated

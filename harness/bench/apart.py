@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from harness.bench.timing import Round
 from harness.errors import RunError
+from harness.portable import release
 
 STATUS = Path("/proc/self/status")  # Linux
 CONTEXT = get_context("forkserver")  # imports once, then forks before any thread has started
@@ -76,7 +77,11 @@ class _Fault(NamedTuple):
 
 
 def _serve(line: Connection, make: Callable[..., Round], *arguments: Any) -> None:
-    """In the process of its own: answer until nobody asks any more."""
+    """In the process of its own: answer until nobody asks any more.
+
+    Torch, which has computed nothing here yet, may use all that the processor has.
+    """
+    release()
     before = _status("VmRSS")
     one_round = None
     while True:

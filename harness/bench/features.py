@@ -230,7 +230,7 @@ def _rounds(
 
 def in_threads(work: Callable[[str], Any], files: list[str], workers: int) -> Round:
     """A round of `work` on each file, for a process of its own."""
-    _as_fast_as_it_can()
+    _one_thread()
     return timed(partial(_each, ThreadPoolExecutor(workers), work, files))
 
 
@@ -242,12 +242,11 @@ def _each(pool: Executor, work: Callable[[str], Any], files: list[str]) -> None:
 def start_peer() -> None:
     """What a worker process of a peer does first."""
     start_worker()
-    _as_fast_as_it_can()
-
-
-def _as_fast_as_it_can() -> None:
-    """Unbind torch, which has computed nothing yet in this process, from portable arithmetic."""
     release()
+    _one_thread()
+
+
+def _one_thread() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
 

@@ -55,7 +55,7 @@ def cell_of(setting: Setting, path: Path = PARAMS) -> Cell:
         raise ParamsError(f"{path}: rows has no '{name}', which the bench measures; add it")
     train = block(Train, "train", path)
     embedding = max(2, round(train.embedding / train.width * setting.width))
-    changed = {**setting._asdict(), "embedding": embedding}
+    changed = {**setting._asdict(), "embedding": embedding, "arithmetic": "fast"}
     return Cell(
         name=name,
         row=parse(Row, rows[name], f"rows.{name}", path),
