@@ -15,6 +15,8 @@ from harness import portable
 ROOT = Path(__file__).parents[1]
 CHILD = ROOT / "tests" / "golden" / "child.py"
 DIGESTS = (ROOT / "tests" / "golden" / "digests.txt").read_text(encoding="utf-8").splitlines()
+ROWS = CHILD.with_name("rows.py")
+OF_ROWS = ROWS.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
 EMULATOR = shutil.which("qemu-x86_64")
 CPUS = ("Haswell", "EPYC-Rome", "Skylake-Server")
 
@@ -35,6 +37,12 @@ def digests(*command, **environment):
 def test_a_small_run_has_the_committed_bytes_on_this_processor():
     assert len(DIGESTS) == 14
     assert digests(sys.executable, str(CHILD)) == DIGESTS
+
+
+def test_every_row_and_every_reading_keeps_its_bytes():
+    assert len(OF_ROWS) == 29
+    assert len({line.split()[1] for line in OF_ROWS}) == 29  # none is without effect
+    assert digests(sys.executable, str(ROWS)) == OF_ROWS
 
 
 PROBE = """
