@@ -1,7 +1,7 @@
 """The `readings` block: every detail that the paper leaves open, and how it is read here.
 
 A preset (profiles/readings/<name>.yaml) has a value for every key; params.yaml names the preset
-and the keys that differ from it. `row+key=value` names a row with one reading changed.
+and the keys that differ from it. A row of rows.yaml may read some of them otherwise.
 """
 
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from ruamel.yaml.comments import CommentedMap
 
-from harness.config.names import CHANGE
 from harness.config.strict import PARAMS, Strict, parse, read_yaml, section
 from harness.errors import ParamsError
 
@@ -70,48 +69,18 @@ class Readings(Strict):
         return {**self.model_dump(), "selection": self.selection == "held_out"}
 
 
-def read_readings(row: str = "", path: Path = PARAMS) -> Readings:
-    """The readings of params.yaml, or of a row with changes: "cnn10-rrtn+ccc_loss=pooled".
+def read_readings(changed: dict[str, Any] | None = None, path: Path = PARAMS) -> Readings:
+    """The readings of params.yaml, with those that a row changes.
 
     Raises ParamsError for an unknown preset, key or value, naming the nearest one.
     """
     node = section("readings", path)
     if not isinstance(node, CommentedMap) or not isinstance(node.get("preset"), str):
         raise ParamsError(f"{path}: 'readings.preset' is missing; name one of {_presets()}")
-    changed = changes(row)
-    node.update(changed)
+    node.update(changed or {})
     for key, value in _preset(node.pop("preset"), path).model_dump().items():
         node.setdefault(key, value)
-    return parse(Readings, node, f"readings of '{row}'" if changed else "readings", path)
-
-
-def base(row: str) -> str:
-    """The row's block in params.yaml: "cnn10-rrtn+ccc_loss=pooled" → "cnn10-rrtn"."""
-    return row.split("+")[0]
-
-
-def changes(row: str) -> dict[str, Any]:
-    """The readings that a row's name changes; numbers are read as such, "1,1,0" as a list."""
-    found = {}
-    for change in row.split("+")[1:]:
-        key, sign, value = change.partition("=")
-        if not sign:
-            raise ParamsError(f"row '{row}': '{change}' is no change of a reading; use key=value")
-        if not CHANGE.fullmatch(change):
-            raise ParamsError(
-                f"row '{row}': '{change}': write a value of letters, digits and . , _ - alone"
-            )
-        found[key] = [_number(v) for v in value.split(",")] if "," in value else _number(value)
-    return found
-
-
-def _number(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    return parse(Readings, node, "readings", path)
 
 
 def _preset(name: str, path: Path) -> Readings:

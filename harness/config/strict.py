@@ -88,7 +88,7 @@ def section(key: str, path: Path = PARAMS) -> Any:
     """The top-level value `key` of a file, not yet validated; ParamsError if it is missing."""
     node = read_yaml(path)
     if key not in node:
-        raise ParamsError(f"{path}: '{key}' is missing{_nearest(key, node)}")
+        raise ParamsError(f"{path}: '{key}' is missing{nearest(key, node)}")
     return node[key]
 
 
@@ -130,7 +130,7 @@ def _first_fault(
     line = _line(node, place)
     at = f"{path}:{line}" if line else str(path)
     if fault["type"] == "extra_forbidden":
-        return f"{at}: '{key}' is not a key{_nearest(str(place[-1]), _fields(model, place[:-1]))}"
+        return f"{at}: '{key}' is not a key{nearest(str(place[-1]), _fields(model, place[:-1]))}"
     if fault["type"] == "missing":
         return f"{at}: '{key}' is missing; add it"
     message = fault["msg"].removeprefix("Value error, ")
@@ -157,10 +157,11 @@ def _place(fault: Any, node: Any) -> list[Any]:
 def _suggestion(fault: Any) -> str:
     if fault["type"] != "literal_error":
         return ""
-    return _nearest(str(fault["input"]), re.findall("'(.*?)'", fault["ctx"]["expected"]))
+    return nearest(str(fault["input"]), re.findall("'(.*?)'", fault["ctx"]["expected"]))
 
 
-def _nearest(name: str, names: Any) -> str:
+def nearest(name: str, names: Any) -> str:
+    """The end of a message about an unknown name: "; did you mean 'cnn10'?", or nothing."""
     close = difflib.get_close_matches(name, [str(n) for n in names], n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else ""
 

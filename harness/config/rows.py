@@ -1,0 +1,221 @@
+"""rows.yaml: every row of every family, and which of them a profile runs with which seeds.
+
+A row's full name is family/row: "table2/cnn10-rrtn".
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from harness.config.names import Name, name
+from harness.config.readings import Readings, read_readings
+from harness.config.strict import PARAMS, Strict, nearest, parse, read_yaml, section
+from harness.errors import ParamsError
+
+ROWS = Path("rows.yaml")
+TABLE2 = "table2"
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes
+Seeds = Annotated[list[Seed], Field(min_length=1)]
+
+
+class Part(Strict):
+    """An encoder, head, term or weighting by its name, and its parameters, not yet checked.
+
+    Written as a name, or as {name: {key: value}}. A name with a dot is the path of a module
+    outside `harness`.
+    """
+
+    name: str
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, found: Any) -> Any:
+        if isinstance(found, str):
+            return {"name": found}
+        if isinstance(found, dict) and "name" in found:  # as `model_dump` has it
+            return found
+        if isinstance(found, dict) and len(found) == 1:
+            ((key, params),) = found.items()
+            return {"name": key, "params": params or {}}
+        raise ValueError("write a name, or {name: {key: value}}")
+
+
+class Row(Strict):
+    """A row's block; rows.yaml says what each key means. `against` has full names once read."""
+
+    encoder: Part
+    head: Part = Part(name="point")
+    views: Annotated[list[Literal["clean", "masked"]], Field(min_length=1, max_length=2)]
+    terms: Annotated[list[Part], Field(min_length=1)]
+    weighting: Part
+    emotions: Part | None = None
+    readings: dict[str, JsonValue] = Field(default_factory=dict)
+    longer: Annotated[float, Field(gt=0, le=1000)] = 1
+    against: dict[Name, str] = Field(default_factory=dict)
+    keep: list[Literal["weights", "outputs", "embeddings"]] = Field(default_factory=list)
+    after: str | None = None
+
+    @field_validator("terms")
+    @classmethod
+    def _once(cls, terms: list[Part]) -> list[Part]:
+        names = [term.name for term in terms]
+        twice = [each for each in names if names.count(each) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]!r} is listed twice; keep one")
+        return terms
+
+    def read(self, path: Path = PARAMS) -> Readings:
+        """The readings of params.yaml with this row's own; `longer` in the number of epochs."""
+        found = read_readings(self.readings, path)
+        return found.model_copy(update={"epochs": max(1, round(found.epochs * self.longer))})
+
+
+class Family(NamedTuple):
+    """Rows that stand in one table, by full name and in its order, and the seeds of each."""
+
+    name: str
+    rows: dict[str, Row]
+    seeds: list[int]
+
+    @property
+    def others(self) -> list[str]:
+        """Full names of the rows of Table 2 that the family's rows are compared with."""
+        found = [full for row in self.rows.values() for full in row.against.values()]
+        return [full for full in dict.fromkeys(found) if full not in self.rows]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The names of its comparisons, in the order in which rows.yaml first has them."""
+        return list(dict.fromkeys(kind for row in self.rows.values() for kind in row.against))
+
+
+class _Family(Strict):
+    """What a profile may say of a family."""
+
+    seeds: Seeds | None = None
+
+
+class _Asked(Strict):
+    seeds: Seeds
+    families: dict[Name, _Family]
+
+    @field_validator("seeds")
+    @classmethod
+    def _once(cls, seeds: list[int]) -> list[int]:
+        twice = [seed for seed in seeds if seeds.count(seed) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]!r} is listed twice; keep one")
+        return seeds
+
+
+def read_rows(path: Path = ROWS) -> dict[str, Row]:
+    """Every row, by its full name, in the file's order.
+
+    Raises ParamsError for a block that is none, a name that is none, or a row that names one that
+    does not exist or that it cannot see.
+    """
+    node = read_yaml(path)
+    for key in node:
+        if key not in (TABLE2, "rows", "after"):
+            raise ParamsError(
+                f"{path}: '{key}' is not a key{nearest(key, [TABLE2, 'rows', 'after'])}"
+            )
+    rows: dict[str, Row] = {}
+    for block, full, content in _blocks(node, path):
+        where = f"{block}.{full.removeprefix(f'{TABLE2}/')}"
+        row = parse(Row, content, where, path)
+        if (row.after is not None) != (block == "after"):
+            raise ParamsError(
+                f"{path}: {where}: rows with the key 'after', and only these, stand in "
+                "the block 'after'"
+            )
+        rows[full] = row
+    return {full: _linked(full, row, rows, path) for full, row in rows.items()}
+
+
+def _blocks(node: Any, path: Path) -> Iterator[tuple[str, str, Any]]:
+    for block in (TABLE2, "rows", "after"):
+        rows = node.get(block) or {}
+        if not isinstance(rows, dict):
+            raise ParamsError(f"{path}: '{block}' is no mapping of names to blocks; write one")
+        for key, content in rows.items():
+            full = f"{TABLE2}/{key}" if block == TABLE2 else str(key)
+            try:
+                family, slash, row = full.partition("/")
+                if not slash or (block != TABLE2 and family == TABLE2):
+                    raise ValueError("write family/row, and not the family table2")
+                name(family), name(row)
+            except ValueError as error:
+                raise ParamsError(f"{path}: {block} has a row called '{key}': {error}") from None
+            yield block, full, content
+
+
+def _linked(full: str, row: Row, rows: dict[str, Row], path: Path) -> Row:
+    """The row with full names in `against` and `after`."""
+    family = family_of(full)
+    against = {
+        kind: _found(other, full, "against", rows, path) for kind, other in row.against.items()
+    }
+    for other in against.values():
+        if other == full or family_of(other) not in (family, TABLE2):
+            raise ParamsError(
+                f"{path}: {full}: against '{other}': a row is compared with another one of its own "
+                "family or of table2"
+            )
+    after = row.after and _found(row.after, full, "after", rows, path)
+    passed, place = [full], after
+    while place:
+        if place in passed:
+            way = " → ".join([*passed, place])
+            raise ParamsError(f"{path}: {full}: after goes in a circle: {way}")
+        passed.append(place)
+        further = rows[place].after
+        place = further and _found(further, place, "after", rows, path)
+    return row.model_copy(update={"against": against, "after": after})
+
+
+def _found(other: str, full: str, key: str, rows: dict[str, Row], path: Path) -> str:
+    whole = other if "/" in other else f"{family_of(full)}/{other}"
+    if whole not in rows:
+        raise ParamsError(f"{path}: {full}: {key} '{other}' is no row{nearest(whole, rows)}")
+    return whole
+
+
+def family_of(full: str) -> str:
+    """ "table2/cnn10" → "table2"."""
+    return full.partition("/")[0]
+
+
+def families(path: Path = PARAMS) -> list[str]:
+    """The families of the profile, Table 2 first."""
+    return [TABLE2, *_asked(path).families]
+
+
+def read_family(family: str, path: Path = PARAMS, rows_path: Path = ROWS) -> Family:
+    """A family as params.yaml and rows.yaml have it; ParamsError where it is none or has no row."""
+    rows = read_rows(rows_path)
+    found = {full: row for full, row in rows.items() if family_of(full) == family}
+    if not found:
+        known = list(dict.fromkeys(map(family_of, rows)))
+        raise ParamsError(f"{rows_path}: no row is of a family '{family}'{nearest(family, known)}")
+    asked = _asked(path)
+    if family != TABLE2 and family not in asked.families:
+        raise ParamsError(
+            f"{path}: families has no '{family}'{nearest(family, asked.families)}; add it, e.g. "
+            f"'{family}: {{}}'"
+        )
+    own = asked.families.get(family)
+    return Family(family, found, (own.seeds if own else None) or asked.seeds)
+
+
+def _asked(path: Path) -> _Asked:
+    node = {key: section(key, path) for key in ("seeds", "families")}
+    asked = parse(_Asked, node, "", path)
+    if TABLE2 in asked.families:
+        raise ParamsError(
+            f"{path}: families: table2 takes the seeds above; remove it from the list"
+        )
+    return asked
