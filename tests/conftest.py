@@ -1,10 +1,14 @@
 """What all tests share."""
 
+import os
 import sys
 
 import pytest
 
 from harness.portable import pin  # first, as in a stage: numpy and torch load in its arithmetic
+
+for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # a test may call make, and be called by it
+    os.environ.pop(name, None)
 
 
 @pytest.fixture(autouse=True)
