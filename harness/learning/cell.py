@@ -9,11 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.config.readings import Readings, base, changes, read_readings
-from harness.config.strict import PARAMS, block, parse, profile, section
-from harness.config.table import row_blocks
-from harness.config.training import Row, Train
-from harness.errors import ParamsError
+from harness.config.readings import Readings
+from harness.config.rows import Row
+from harness.config.strict import section
+from harness.config.training import Train
 from harness.processes import locked
 
 CODE = sorted(Path(__file__).parent.glob("*.py"))
@@ -29,14 +28,30 @@ class Cell:
     """
 
     name: str
+    seed: int
     row: Row
     train: Train
     readings: Readings
-    seed: int
     features: Path
     scratch: Path
     runs: Path
     origin: dict[str, Any]
+    before: "Cell | None" = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}-{self.seed}"
+
+    @property
+    def staged(self) -> Path:
+        return self.scratch / self.name / str(self.seed)
+
+    @property
+    def kept(self) -> Path:
+        return self.runs / self.name / str(self.seed)
+
+    def key_parts(self) -> dict[str, str]:
+        return {}
 
     @cached_property
     def key(self) -> str:
@@ -79,27 +94,6 @@ class Cell:
             return bool(json.loads((folder / "record.json").read_text())["key"] == self.key)
         except (OSError, ValueError, KeyError):
             return False
-
-
-def read_cell(row: str, seed: int) -> Cell:
-    """The cell of a row and a seed as params.yaml has it; ParamsError if it has no such row.
-
-    A row with changed readings ("cnn10-rrtn+ccc_loss=pooled") is kept apart, in variations/.
-    """
-    rows, block_name = row_blocks(), base(row)
-    if block_name not in rows:
-        raise ParamsError(f"{PARAMS}: rows has no '{block_name}'; it has {list(rows)}")
-    return Cell(
-        name=f"{row}-{seed}",
-        row=parse(Row, rows[block_name], f"rows.{block_name}"),
-        train=block(Train, "train"),
-        readings=read_readings(row),
-        seed=seed,
-        features=Path("features") / profile(),
-        scratch=Path("scratch") / profile(),
-        runs=Path("variations" if changes(row) else "runs") / profile(),
-        origin={"corpus": _plain("corpus"), "features": _plain("features")},
-    )
 
 
 def _plain(key: str) -> Any:
