@@ -87,6 +87,19 @@ class Family(NamedTuple):
         return [full for full in dict.fromkeys(found) if full not in self.rows]
 
     @property
+    def listed(self) -> list[str]:
+        """Full names in the order of the family's files: the others, then its own rows."""
+        return [*self.others, *self.rows]
+
+    def label(self, full: str) -> str:
+        """A row's name in the family's files: short where the row is its own, else in full."""
+        return full.removeprefix(f"{self.name}/")
+
+    def stage(self, name: str) -> str:
+        """A stage of the family as `dvc repro` takes it, e.g. "collect"."""
+        return name if self.name == TABLE2 else f"families/dvc.yaml:{name}@{self.name}"
+
+    @property
     def kinds(self) -> list[str]:
         """The names of its comparisons, in the order in which rows.yaml first has them."""
         return list(dict.fromkeys(kind for row in self.rows.values() for kind in row.against))
