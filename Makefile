@@ -3,7 +3,6 @@
 # checks; make portable: a small run on emulated processors, where qemu-x86_64 is installed;
 # make setup: the environment.
 PYTHON ?= python3
-F ?=        # a family of params.yaml
 JOBS ?= 2  # cells trained side by side; a GPU wants 1
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c

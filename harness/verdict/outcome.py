@@ -66,7 +66,10 @@ class Outcome:
             if self.word == Word.REPRODUCED:
                 numbers = f"{total} of {total} numbers are those of {self.bases}, bit for bit"
             cells = [one.trained for one in self.checked if not isinstance(one.trained, str)]
-            parts = [numbers, *(f"{same} of {of} cells byte for byte" for same, of in cells)]
+            if cells:
+                same, of = map(sum, zip(*cells, strict=True))
+                numbers = f"{numbers}; the cells of {same} of {of} rows byte for byte"
+            parts = [numbers]
         if self.gate:
             stale = len(self.gate.reasons.keys() - self.gate.idle)
             if stale or not self.checked:
