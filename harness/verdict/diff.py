@@ -32,7 +32,7 @@ ABSENT = "–"
 class Change:
     """A line of the table. `kind`: "param" or "metric"; `difference` and verdicts of metrics only.
 
-    `place`: the file, or the profile and its family; `key`: the dotted key, or the row whose Ĉ it is.
+    `place`: the file, or profile and family; `key`: the dotted key, or the row whose Ĉ it is.
     """
 
     kind: str
