@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from harness.config.rows import TABLE2
-from harness.config.strict import profile
+from harness.config.rows import ROWS, TABLE2
+from harness.config.strict import profile, read_yaml
 from harness.config.tolerances import read_tolerances
 from harness.paper import read_paper
 from harness.verdict.outcome import Outcome
@@ -22,6 +22,7 @@ def check(options: argparse.Namespace) -> bool:
     The locks are of the profile in params.yaml, and count unless only others are asked for.
     """
     here, asked = profile(), options.profile or []
+    read_yaml(ROWS)  # DVC reads on where this refuses
     against, tolerances, paper = _against(options.against), read_tolerances(), read_paper()
     recipes = Recipes(against, Folder())
     looked = options.stale_only or not asked or here in asked

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
+from harness.verdict.results import read_results
+
 ROOT = Path(__file__).parents[2]
 CCC = {"cnn10": 0.5, "cnn10-rrtn": 0.6}
 SPREAD = {1: -0.02, 2: 0.0, 3: 0.02}
@@ -45,6 +47,7 @@ DVC = """\
 vars:
   - params.yaml
   - rows.yaml
+  - moments: results/small/table2/moments.npz
 stages:
   features:
     cmd: sh features.sh
@@ -67,11 +70,12 @@ stages:
         - runs/${profile}/table2/${key}:
             persist: true
   collect:
-    cmd: sh take.sh table2/moments.npz table2/scores.csv table2/metrics.json
+    cmd: sh take.sh table2/scores.csv table2/metrics.json; cp moments.csv ${moments}
     deps:
       - runs/${profile}/table2
       - features/${profile}/dev.csv
-      - table2
+      - table2/scores.csv
+      - table2/metrics.json
       - take.sh
     params:
       - seeds
@@ -127,7 +131,8 @@ stages:
         - runs/${profile}/${key}
         - runs/${profile}/table2
         - features/${profile}/dev.csv
-        - ${key}
+        - ${key}/scores.csv
+        - ${key}/metrics.json
         - ${key}.json
       params:
         - rows.yaml:
@@ -158,7 +163,11 @@ done
 """
 
 TAKE = """\
-for file; do mkdir -p "results/small/$(dirname $file)"; cp "$MACHINE$file" "results/small/$file"; done
+for file
+do
+  mkdir -p "results/small/$(dirname $file)"
+  cp "$MACHINE$file" "results/small/$file"
+done
 """
 
 
@@ -237,9 +246,8 @@ def commit(folder, message):
 def create(folder):
     """The repository before its first `dvc repro`, nothing committed yet."""
     git(folder.parent, "init", "--quiet", "--initial-branch=main", str(folder))
-    write(folder, {"params.yaml": PARAMS, "rows.yaml": ROWS, "dvc.yaml": DVC})
+    write(folder, {"params.yaml": PARAMS, "rows.yaml": ROWS, "dvc.yaml": DVC, "moments.csv": "1\n"})
     write(folder, {"features.sh": FEATURES, "train.sh": TRAIN_ONE, "take.sh": TAKE} | results())
-    write(folder, {"table2/moments.npz": "1\n"})
     ignored = "/features/\n/runs/\n/results/*/table2/moments.npz\n"
     write(folder, {".gitignore": ignored})
     for name in ("paper.yaml", "tolerances.yaml"):
@@ -255,15 +263,28 @@ def replace(path, old, new):
     Path(path).write_text(before.replace(old, new, 1))
 
 
-def reproduce(*targets, scores=None):
-    """`dvc repro`, all of it; with `scores`, on another machine, which comes to those."""
+def reproduce(*targets, scores=None, there=None):
+    """`dvc repro`; with `scores`, or files `there`, on another machine, which comes to those."""
+    there = results(scores) if scores else there
     with pytest.MonkeyPatch.context() as patch:
-        if scores:
-            write(Path("there"), results(scores))
+        if there:
+            write(Path("there"), there)
             patch.setenv("MACHINE", "there/")
         with Repo(".") as repo:
-            repo.reproduce(*targets, force=scores is not None)
+            repo.reproduce(list(targets) or None, force=there is not None)
     shutil.rmtree("there", ignore_errors=True)
+
+
+def readings(**changes):
+    """The results of that family, some Ĉ changed."""
+    ccc = {"table2/cnn10": 0.5, "one": 0.55, "two": 0.45} | changes
+    against = {row: {"paper": "table2/cnn10"} for row in ("one", "two")}
+    return results(ccc, family="readings", against=against)
+
+
+def read(files, family="table2"):
+    """Results as `harness check` reads them, of texts by their name."""
+    return read_results(lambda path: files.get(path.removeprefix("x/")), "x", family)
 
 
 def add_readings():
@@ -274,6 +295,4 @@ def add_readings():
     replace("rows.yaml", "cnn10: {", "cnn10: &cnn10 {")
     replace("rows.yaml", "rows: {}", f"rows:{block}")
     write(Path("families"), {"dvc.yaml": FAMILIES})
-    ccc = {"table2/cnn10": 0.5, "one": 0.55, "two": 0.45}
-    against = dict.fromkeys(("one", "two"), {"paper": "table2/cnn10"})
-    write(Path(), results(ccc, family="readings", against=against))
+    write(Path(), readings())

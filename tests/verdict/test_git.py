@@ -91,7 +91,7 @@ def test_a_revision_that_is_not_there(clone, tmp_path, capsys, monkeypatch, dept
         assert remedy in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("target", ["repro", "readings"])
+@pytest.mark.parametrize("target", ["repro", "family", "all"])
 def test_make_stops_before_anything_is_installed(clone, tmp_path, target):
     folder = unpacked(clone, tmp_path / "zip")
     shutil.copy(small.ROOT / "Makefile", folder)
