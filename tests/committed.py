@@ -17,21 +17,21 @@ PROFILE = "synthetic"  # of the params.yaml that upstream commits
 FILES = ("params.yaml", "rows.yaml", "profiles", "results")
 
 
-def users_own():
+def users_own(root=ROOT):
     """Why the numbers here are a user's own, in words; None where they are what was committed."""
     try:
-        name = profile(ROOT / "params.yaml")
-        table2 = read_family(TABLE2, ROOT / "params.yaml", ROOT / "rows.yaml")
+        name = profile(root / "params.yaml")
+        table2 = read_family(TABLE2, root / "params.yaml", root / "rows.yaml")
     except HarnessError as error:
         return str(error)
     if name != PROFILE:
         return f"params.yaml is of profile {name}"
-    printed = read_paper(ROOT / "paper.yaml").table2
+    printed = read_paper(root / "paper.yaml").table2
     if list(table2.rows) != [f"{TABLE2}/{row}" for row in printed]:
         return "the rows of table2 in rows.yaml are not the paper's"
     changed = subprocess.run(
         ["git", "status", "--porcelain", "--", *FILES],
-        cwd=ROOT,
+        cwd=root,
         capture_output=True,
         text=True,
         check=False,
