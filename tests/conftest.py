@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 import sys
 
 import pytest
@@ -14,6 +15,10 @@ def pytest_collection_modifyitems(items):
     if committed and (reason := users_own()):
         for item in committed:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # a test may call make, and be called by it
+    os.environ.pop(name, None)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -58,7 +59,9 @@ def imported():
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
         return json.loads(done.stdout)
 
-    loaded = {name: modules(name) for name in set(MODULES.values())}
+    names = sorted(set(MODULES.values()))
+    with ThreadPoolExecutor(2) as pool:
+        loaded = dict(zip(names, pool.map(modules, names), strict=True))
     return {stage: loaded[name] for stage, name in MODULES.items()}
 
 
@@ -312,15 +315,31 @@ OF_READINGS = {f"families/dvc.yaml:{stage}@readings" for stage in AFTER}
 CELL = {"predictions.npz", "history.csv", "metrics.json", "record.json"}
 
 
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    folder = clone(tmp_path_factory.mktemp("clone"))
-    patch = pytest.MonkeyPatch()
-    patch.setenv("DVC_SITE_CACHE_DIR", str(folder / ".dvc" / "site"))
+def reproduced(jobs, folder):
+    """A small clone after the three commands of `make repro`; its cells are recorded by the second,
+    so that the third runs none."""
+    clone(folder)
     small_params(folder)
-    output = dvc(folder, "repro")
-    assert stages_run(output) == {*BEFORE, "table1", "audit", *TRAIN, *AFTER}
-    yield folder
+    assert stages_run(dvc(folder, "repro", "features")) == BEFORE
+    launched = run(folder, sys.executable, "-m", "harness.launch", "--jobs", str(jobs))
+    assert launched.returncode == 0, launched.stderr
+    assert stages_run(dvc(folder, "repro")) == {"table1", "audit", *AFTER}
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clones(tmp_path_factory):
+    """Two of them, made with JOBS=1 and JOBS=2, at the same time."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("clone", "elsewhere")]
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(reproduced, (1, 2), folders))
+
+
+@pytest.fixture(scope="module")
+def tree(clones):
+    patch = pytest.MonkeyPatch()
+    patch.setenv("DVC_SITE_CACHE_DIR", str(clones[0] / ".dvc" / "site"))
+    yield clones[0]
     patch.undo()
 
 
@@ -366,7 +385,7 @@ def assert_table(folder, name, corpus, rows, seeds, family="table2"):
     return table
 
 
-def test_one_command_makes_the_table_from_nothing(tree):
+def test_make_repro_makes_the_table_from_nothing(tree):
     table = assert_table(tree, "small", "synthetic", ROWS, SEEDS)
     compared = {row["row"]: set(row["against"]) for row in table["rows"]}
     assert compared == {"cnn10": set(), "cnn10-rrtn-ruwl": {"local", "global"}}
@@ -389,6 +408,12 @@ def written(tree):
     """What a run writes and git has: results and both locks, path → bytes."""
     files = [tree / "dvc.lock", *(f for f in (tree / "results").rglob("*") if f.is_file())]
     return {file.relative_to(tree).as_posix(): file.read_bytes() for file in files}
+
+
+def test_two_clones_end_with_the_same_bytes_however_many_jobs_they_run(clones):
+    one, other = map(written, clones)
+    assert {"dvc.lock", "results/small/table2.json", "results/small/statistics.json"} < one.keys()
+    assert one == other
 
 
 def test_a_second_repro_runs_nothing_and_changes_no_byte(tree):
@@ -509,6 +534,9 @@ def test_a_corpus_in_hume_vbs_layout_goes_the_same_way(tree, settings):
                 tree / "features" / p / f"{split}.{kind}" for p in ("small", "hume-small")
             )
             assert one.read_bytes() == other.read_bytes()
+    one, other = (tree / "runs" / p / "table2/cnn10/1" for p in ("small", "hume-small"))
+    for file in ("predictions.npz", "history.csv"):
+        assert (one / file).read_bytes() == (other / file).read_bytes()
     assert_table(tree, "small", "synthetic", ROWS, SEEDS)  # the other profile's results stay
 
 

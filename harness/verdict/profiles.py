@@ -36,6 +36,7 @@ class Checked:
 
     `base`: whose numbers are expected. `repeated`: whether its result files are those of the base.
     `trained`: rows whose cells have the bytes of the base and all rows, or why nobody can say.
+    `made`: whether all its cells are here; the numbers of one without them were only read.
     """
 
     profile: str
@@ -46,7 +47,13 @@ class Checked:
     commands: dict[str, str]  # row → what makes its cells and the table anew
     repeated: bool
     trained: tuple[int, int] | str
+    made: bool
     remarks: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The profile, and the family where that is not Table 2."""
+        return self.profile if self.family == TABLE2 else f"{self.profile}/{self.family}"
 
     @property
     def passes(self) -> bool:
@@ -107,7 +114,7 @@ def judge_family(
     results = read_results(Folder().read, f"results/{name}", family)
     reference = read_results(against.read, folder(name, against), family)
     expected, of_paper = expectation(name, family, results, reference, paper)
-    rows = _made(name, family, results or reference)
+    rows, seeds = _asked(name, family, results or reference)
     stale = stale_rows(gate, name, family, [*expected, *rows])
     known = reference is not None
     moved = unmoved if of_paper else _moved(name, family, against, recipes, known)
@@ -126,6 +133,7 @@ def judge_family(
         {row: _command(name, family, row) for row in [*expected, *rows]},
         not of_paper and _repeated(name, family, against, results, reference),
         recipes.cells(name, family, rows),
+        all(Path("runs", name, family, row, str(seed)).is_dir() for row in rows for seed in seeds),
         [
             *differences(results, None if of_paper else reference),
             *(f"nothing is expected of {one}" for one in others),
@@ -157,14 +165,15 @@ def _repeated(
     return all(same) and results.table["rows"] == reference.table["rows"]
 
 
-def _made(name: str, family: str, results: Results | None) -> list[str]:
-    """The family's rows: of a run, or of the profile's params where nothing was run."""
+def _asked(name: str, family: str, results: Results | None) -> tuple[list[str], list[int]]:
+    """Rows and seeds of a family: of a run, or of the profile's params where nothing was run."""
     if results:
-        return list(results.rows)
+        return list(results.rows), [int(seed) for seed in results.table["seeds"]]
     path = PARAMS if name == profile() else Path("profiles", f"{name}.yaml")
     if not path.is_file():
         raise UsageError(f"there is no profile '{name}': neither results/{name} nor {path}")
-    return [full.partition("/")[2] for full in read_family(family, path).rows]
+    found = read_family(family, path)
+    return [full.partition("/")[2] for full in found.rows], found.seeds
 
 
 def _command(name: str, family: str, row: str) -> str:

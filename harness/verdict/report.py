@@ -41,6 +41,7 @@ def record(found: Outcome) -> dict[str, Any]:
                 "trained": one.trained
                 if isinstance(one.trained, str)
                 else dict(zip(("same", "of"), one.trained, strict=True)),
+                "made": one.made,
                 "remarks": one.remarks,
                 "cells": [c.record() | {"command": one.commands[c.row]} for c in one.cells],
             }
@@ -110,8 +111,7 @@ def _texts(cell: Judgement) -> list[str]:
 def summary(one: Checked) -> str:
     """The family, what it was compared with, and how many cells got which verdict."""
     counts = ", ".join(f"{number} {verdict}" for verdict, number in one.counts.items())
-    name = one.profile if one.family == TABLE2 else f"{one.profile}, {one.family},"
-    return f"{name} against {one.against}: {counts}"
+    return f"{one.name} against {one.against}: {counts}"
 
 
 def notes(one: Checked) -> list[str]:
@@ -124,6 +124,10 @@ def notes(one: Checked) -> list[str]:
     found = [f"{why} ({', '.join(dict.fromkeys(rows))})" for why, rows in reasons.items()]
     if one.equal == len(one.cells) and one.base != "the paper" and not one.repeated:
         found.append("these numbers are equal, but others in the result files are not")
+    if not one.made:
+        found.append(
+            f"read and not made here: not all its cells are in runs/{one.profile}/{one.family}"
+        )
     return [*found, *one.remarks, *([one.trained] if isinstance(one.trained, str) else [])]
 
 

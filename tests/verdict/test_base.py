@@ -34,6 +34,35 @@ def test_a_fresh_clone_that_ran_everything_reproduces(clone, capsys):
     assert last == f"{numbers}; the cells of 2 of 2 rows byte for byte"
 
 
+def test_a_clone_that_ran_nothing_reproduces_nothing(clone, capsys):
+    status, last, report = check(capsys)
+    assert (status, report["word"], report["profiles"][0]["made"]) == (0, "UNCHANGED", False)
+    numbers = "6 of 6 numbers are those of HEAD, bit for bit"
+    assert last == f"UNCHANGED: read and not made here (small): {numbers}"
+
+
+def test_only_the_profile_that_was_run_is_reproduced(clone, capsys):
+    small.write(Path("results/other"), small.results(corpus="other"))
+    small.commit(clone, "Add results of another machine")
+    assert check(capsys)[2]["word"] == "UNCHANGED"
+    small.reproduce()
+    status, last, report = check(capsys)
+    assert (status, report["word"]) == (0, "REPRODUCED")
+    numbers = "6 of 6 numbers are those of HEAD, bit for bit"
+    read = f"read and not made here (other): {numbers}"
+    assert last == f"REPRODUCED: {numbers}; the cells of 2 of 2 rows byte for byte; {read}"
+    assert {one["profile"]: one["made"] for one in report["profiles"]} == {
+        "small": True,
+        "other": False,
+    }
+
+
+def test_a_profile_that_lacks_a_cell_is_not_reproduced(clone, capsys):
+    small.reproduce()
+    shutil.rmtree("runs/small/table2/cnn10/2")
+    assert check(capsys)[2]["word"] == "UNCHANGED"
+
+
 def test_another_arithmetic_is_within_tolerance_and_stales_nothing(clone, capsys):
     small.reproduce(scores={"cnn10": 0.5 + 1e-9, "cnn10-rrtn": 0.612})
     status, last, report = check(capsys)
@@ -124,7 +153,7 @@ def test_every_family_that_has_results_is_judged(readings, capsys):
     assert "12 of 12 numbers" in last
     assert "4 of 4 rows byte for byte" in last
     said = Path("out/check.md").read_text()
-    assert "small, readings, against results/small/readings of HEAD: 6 OK" in said
+    assert "small/readings against results/small/readings of HEAD: 6 OK" in said
     assert said.count("`make family F=readings`") == 2  # of each row
 
 
