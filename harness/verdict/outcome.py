@@ -59,7 +59,7 @@ class Outcome:
         return Word.REPRODUCED if any(one.made for one in self.checked) else Word.UNCHANGED
 
     def sentence(self) -> str:
-        """The last line: the word, the numbers that were made here, the rows whose cells repeat, and
+        """The last line: the word, the numbers made here, the rows whose cells repeat, and
         the numbers that were only read."""
         made = [one for one in self.checked if one.made]
         read = [one for one in self.checked if not one.made]
