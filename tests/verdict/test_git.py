@@ -103,3 +103,13 @@ def test_make_stops_before_anything_is_installed(clone, tmp_path, target):
     assert ours.startswith("error: git cannot read this folder; clone the repository")
     assert make.startswith("make: ***")
     assert not Path(folder, ".venv").exists()
+
+
+def test_make_asks_which_family_before_anything_is_installed(clone):
+    shutil.copy(small.ROOT / "Makefile", clone)
+    done = subprocess.run(["make", "family"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    ours, make = done.stderr.splitlines()
+    assert ours == "error: name a family of params.yaml: make family F=readings"
+    assert make.startswith("make: ***")
+    assert not Path(".venv").exists()
