@@ -127,8 +127,8 @@ def test_a_stage_chooses_its_arithmetic_before_numpy_and_torch_load(imported, st
         assert order.index("harness.portable") < order.index(library)
 
 
-# The floors: stages → learning → features, evaluation, description → corpora, config, paper,
-# errors, stage.
+# The floors: stages → extras → learning → features, evaluation, description → corpora, config,
+# paper, errors, stage.
 
 FLOORS = [
     {
@@ -145,8 +145,9 @@ FLOORS = [
     },
     {"features", "evaluation", "description"},
     {"learning"},
-    {"stages", "launch", "simulate", "verdict", "bench"},
-    {"cli"},
+    {"launch", "verdict"},
+    {"extras"},
+    {"stages", "cli"},
 ]
 
 
@@ -201,6 +202,14 @@ def test_imports_go_down_only():
             )
 
 
+def test_only_a_command_or_the_audit_needs_the_extras():
+    users = {file for file in source_files() if "extras" in map(room, own_imports(file))}
+    assert {f for f in users if room(module_name(f)) != "extras"} == {
+        Path("harness/cli.py"),
+        Path("stages/audit.py"),
+    }
+
+
 def test_imports_go_in_no_circle():
     graph = {module_name(file): own_imports(file) for file in source_files()}
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) >= len(graph)
@@ -214,7 +223,7 @@ def test_torch_lives_in_learning_only():
             n.split(".")[0] in ("torch", "torchaudio", "lightning_fabric") for n in imports(file)
         )
     }
-    allowed = Path("harness/learning"), Path("harness/bench")
+    allowed = Path("harness/learning"), Path("harness/extras/bench")
     assert with_torch
     assert {f for f in with_torch if not any(f.is_relative_to(place) for place in allowed)} == set()
 
