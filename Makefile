@@ -1,6 +1,7 @@
-# make repro: Table 2 from nothing; make readings: what each open detail of the paper is worth;
-# make test, make lint, make check: the checks; make portable: a small run on emulated processors,
-# where qemu-x86_64 is installed; make setup: the environment.
+# make repro: Table 2 from nothing; make family F=readings: the table of another family of rows.yaml;
+# make all: the tables of every family that params.yaml names; make test, make lint, make check: the
+# checks; make portable: a small run on emulated processors, where qemu-x86_64 is installed;
+# make setup: the environment.
 PYTHON ?= python3
 JOBS ?= 2  # cells trained side by side; a GPU wants 1
 SHELL := bash
@@ -9,7 +10,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE  # else every process compiles its imports anew, torch's too
 
-.PHONY: repository setup repro readings test portable lint check
+.PHONY: repository named setup repro family all test portable lint check
 
 setup: .venv/ready
 
@@ -37,9 +38,18 @@ repro: repository setup
 	@python -m harness.launch --jobs $(JOBS)
 	@dvc repro
 
-readings: repository repro
-	@python -m harness.launch --jobs $(JOBS) --block sensitivity
-	@dvc repro sensitivity/dvc.yaml
+# a family other than Table 2, which comes first because the family's rows are compared with its rows
+family: repository named repro
+	@python -m harness.launch --jobs $(JOBS) --family $(F)
+	@dvc repro families/dvc.yaml:table@$(F) families/dvc.yaml:draw@$(F)
+
+named:
+	@test -n "$(F)" || { echo "error: name a family of params.yaml: make family F=readings" >&2; exit 1; }
+
+all: repository repro
+	@python -m harness.launch --jobs $(JOBS) --family all
+	@for family in $$(python -c 'from harness.config.rows import families; print(*families()[1:])'); \
+	  do dvc repro families/dvc.yaml:table@$$family families/dvc.yaml:draw@$$family; done
 
 test: setup
 	pytest

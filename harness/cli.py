@@ -43,7 +43,7 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from harness.simulate import simulate
+    from harness.extras.simulation.command import simulate
 
     simulate(options)
 
@@ -141,7 +141,7 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from harness.bench.command import bench
+    from harness.extras.bench.command import bench
 
     bench(options)
 

@@ -1,7 +1,7 @@
-"""Numbers on a command line."""
+"""Numbers and names on a command line."""
 
 import os
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 
 CORES = os.cpu_count() or 1
@@ -36,3 +36,10 @@ def positive(highest: float) -> Callable[[str], float]:
         return found
 
     return number
+
+
+def family_named(about: str | None, arguments: list[str] | None = None) -> str:
+    """The one argument of a stage that works on a family; `arguments`: sys.argv's where None."""
+    parser = ArgumentParser(description=about)
+    parser.add_argument("family", help="one of rows.yaml, e.g. table2")
+    return str(parser.parse_args(arguments).family)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from harness.evaluation.audit.report import build, markdown, summary
+from harness.extras.audit.report import build, markdown, summary
 from harness.paper import read_paper
 from harness.stage import run
 

@@ -1,55 +1,74 @@
-"""runs/ → results/<profile>/scores.csv, history.csv and moments.npz: all cells of the table."""
+"""runs/ → results/<profile>/<family>/: scores.csv, history.csv, moments.npz of all its cells."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
-from harness.config.table import read_table
-from harness.errors import RunError
+from harness.config.rows import TABLE2, Family, read_family, read_rows
+from harness.config.strict import PARAMS, profile
+from harness.errors import ParamsError, RunError
 from harness.evaluation.cells import (
     FACTS,
+    CellResults,
+    Labels,
     history_table,
-    read_cell,
     read_labels,
+    read_result,
+    row_moments,
     scores_table,
     shared_fact,
-    shared_selections,
 )
 from harness.evaluation.moments import write_moments
+from harness.options import family_named
 from harness.stage import run
 
 
-def main() -> None:
-    """Read every row × seed of params.yaml, and nothing else that may lie in runs/."""
-    profile, rows, seeds = read_table()
-    corpus = Path("data", profile, "corpus.json")
+def main(arguments: list[str] | None = None) -> None:
+    """Read every row × seed of the family, and the rows of Table 2 that it is compared with."""
+    family = read_family(family_named(__doc__, arguments))
+    _check_seeds(family)
+    corpus = Path("data", profile(), "corpus.json")
     if not corpus.is_file():
         raise RunError(f"{corpus} is missing; run `dvc repro download`")
     targets = json.loads(corpus.read_text(encoding="utf-8"))["targets"]
-    labels = read_labels(Path("features", profile, "dev.csv"), targets)
-    names = [row.name for row in rows]
-    cells = {(r, s): read_cell(Path("runs", profile), r, s, labels) for r in names for s in seeds}
-
-    folder = Path("results", profile)
-    folder.mkdir(parents=True, exist_ok=True)
-    scores = scores_table(cells, targets)
-    scores.to_csv(folder / "scores.csv", index=False, float_format="%.6f", lineterminator="\n")
-    history = history_table(cells)
-    history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
-    arrays = {
-        selection: np.array([[cells[r, s].moments[selection] for s in seeds] for r in names])
-        for selection in shared_selections(cells)
+    labels = read_labels(Path("features", profile(), "dev.csv"), targets)
+    blocks, runs = read_rows(), Path("runs", profile())
+    results = {
+        (family.label(full), seed): read_result(runs, full, blocks[full], seed, labels)
+        for full in family.listed
+        for seed in family.seeds
     }
-    facts = {fact: [shared_fact(fact, r, seeds, cells) for r in names] for fact in FACTS}
+    write(Path("results", profile(), family.name), family, results, labels)
+
+
+def _check_seeds(family: Family) -> None:
+    """The rows of Table 2 that a family is compared with have Table 2's seeds."""
+    untrained = sorted({*family.seeds} - {*read_family(TABLE2).seeds})
+    if family.others and untrained:
+        raise ParamsError(
+            f"{PARAMS}: families.{family.name} has seed {untrained[0]}, and {family.others[0]}, "
+            "which it is compared with, has not; add it to 'seeds' or remove it"
+        )
+
+
+def write(folder: Path, family: Family, results: CellResults, labels: Labels) -> None:
+    """The three files, rows by their names in the family's files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    scores = scores_table(results, labels.targets)
+    scores.to_csv(folder / "scores.csv", index=False, float_format="%.6f", lineterminator="\n")
+    history = history_table(results)
+    history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
+    names, seeds = [family.label(full) for full in family.listed], family.seeds
     index = {
-        "rows": names,
         "seeds": seeds,
         "speakers": np.unique(labels.speakers),
-        "targets": targets,
-        "arithmetic": [[cells[r, s].arithmetic for s in seeds] for r in names],
+        "targets": labels.targets,
+        "arithmetic": [[results[name, seed].arithmetic for seed in seeds] for name in names],
     }
-    write_moments(folder / "moments.npz", arrays, index | facts)
+    facts = {fact: [shared_fact(fact, name, seeds, results) for name in names] for fact in FACTS}
+    moments = {name: row_moments(name, seeds, results) for name in names}
+    write_moments(folder / "moments.npz", moments, index | facts)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.config.strict import profile, section
-from harness.corpora import heard
+from harness.corpora import acquire
 from harness.corpora.clips import read, written
 from harness.stage import replacing, run
 
@@ -12,7 +12,7 @@ def main() -> None:
     """Acquire and check the corpus, then replace data/<profile>/ with it in one step."""
     folder = Path("data") / profile()
     with replacing(folder, written(folder)) as fresh:
-        heard(section("corpus"), fresh).write(fresh)
+        acquire(section("corpus"), fresh).write(fresh)
     _, about = read(folder)
     parts = [
         f"{split} {clips:,} clips of {about['speakers'].get(split, 0):,} speakers"

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.config.readings import read_readings
+from harness.config.rows import Family, read_family, read_rows
 from harness.config.statistics import Statistics
-from harness.config.strict import block
-from harness.config.table import BASELINES, Row, read_table
+from harness.config.strict import block, profile
 from harness.errors import RunError
-from harness.evaluation.moments import read_moments
+from harness.evaluation.moments import read_moments, selected
 from harness.evaluation.significance import comparisons, gather, scores
+from harness.options import family_named
 from harness.stage import run
 
 FACTS = ("params", "params_trained", "width", "epochs")
@@ -20,28 +20,28 @@ SMALL = ("p", "p_holm", "smallest_p")  # may be tiny
 DECIMALS = 8  # below this, a sum's last bits depend on the machine's BLAS
 
 
-def main() -> None:
-    """Every row of the table against each of its baselines, on the same resamples."""
-    profile, rows, seeds = read_table()
+def main(arguments: list[str] | None = None) -> None:
+    """Every row of the family against each row that it names, on the same resamples."""
+    family = read_family(family_named(__doc__, arguments))
     settings = block(Statistics, "statistics")
-    source = Path("results", profile, "moments.npz")
+    source = Path("results", profile(), family.name, "moments.npz")
     if not source.is_file():
-        raise RunError(f"{source} is missing; run `dvc repro collect`")
-    collected = read_moments(source)
-    names = [row.name for row in rows]
-    if (collected["rows"].tolist(), collected["seeds"].tolist()) != (names, seeds):
+        raise RunError(f"{source} is missing; run `dvc repro {family.stage('collect')}`")
+    collected, names = read_moments(source), [family.label(full) for full in family.listed]
+    if (collected["rows"].tolist(), collected["seeds"].tolist()) != (names, family.seeds):
         raise RunError(
-            f"{source} has other rows or seeds than params.yaml; run `dvc repro collect`"
+            f"{source} has other rows or seeds than params.yaml and rows.yaml; "
+            f"run `dvc repro {family.stage('collect')}`"
         )
-    indices = {
-        kind: [_place(find(row, rows), rows) for row in rows] for kind, find in BASELINES.items()
-    }
-    selection = read_readings().selection
-    if selection not in collected:
-        raise RunError(f"{source} has no selection '{selection}'; run `dvc repro collect`")
+    blocks = read_rows()
+    selections = [blocks[full].read().selection for full in family.listed]
+    try:
+        moments = selected(collected, selections)
+    except RunError as error:
+        raise RunError(f"{source}: {error}; run `dvc repro {family.stage('collect')}`") from None
     rng = np.random.default_rng(settings.seed)
-    evidence = gather(collected[selection], settings.resamples, settings.level, rng)
-    compared = comparisons(evidence, indices)
+    evidence = gather(moments, settings.resamples, settings.level, rng)
+    compared = comparisons(evidence, _baselines(family))
     numbers = {}
     for place, (name, score) in enumerate(zip(names, scores(evidence), strict=True)):
         facts = {fact: collected[fact][place].item() for fact in FACTS}
@@ -50,13 +50,20 @@ def main() -> None:
             kind: found and {"baseline": names[found.pop("baseline")], **found}
             for kind, found in compared[place].items()
         }
-        numbers[name] = rounded({**score, **facts, "comparisons": named})
+        row = {**score, "selection": selections[place], **facts, "comparisons": named}
+        numbers[name] = rounded(row)
     write(source.with_name("statistics.json"), numbers)
     write(source.with_name("metrics.json"), {name: row["ccc"] for name, row in numbers.items()})
 
 
-def _place(baseline: Row | None, rows: list[Row]) -> int | None:
-    return None if baseline is None else rows.index(baseline)
+def _baselines(family: Family) -> dict[str, list[int | None]]:
+    """Kind → of each row listed the place of its baseline; only own rows are compared."""
+    places = {full: place for place, full in enumerate(family.listed)}
+    own = [family.rows.get(full) for full in family.listed]
+    return {
+        kind: [places[row.against[kind]] if row and kind in row.against else None for row in own]
+        for kind in family.kinds
+    }
 
 
 def rounded(value: Any, key: str = "") -> Any:

@@ -1,43 +1,47 @@
-"""statistics.json and paper.yaml → table2.md, .csv, .json, .tex, significance.md."""
+"""statistics.json and paper.yaml → <family>.md, .csv, .json, .tex, and significance.md."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from harness.config.readings import read_readings
+from harness.config.rows import read_family, read_rows
 from harness.config.statistics import Statistics
-from harness.config.strict import block
-from harness.config.table import read_table
+from harness.config.strict import block, profile
 from harness.config.training import Train
 from harness.errors import RunError
 from harness.evaluation.rendering import comma_separated, latex, markdown, show
 from harness.evaluation.significance_table import significance_table
 from harness.evaluation.table import build
+from harness.options import family_named
 from harness.paper import read_paper
 from harness.stage import run
 
 
-def main() -> None:
-    """Write Table 2 in four forms and all tests to results/<profile>, and print the table."""
-    profile, rows, seeds = read_table()
+def main(arguments: list[str] | None = None) -> None:
+    """Write the family's table in four forms and all its tests, and print the table."""
+    family = read_family(family_named(__doc__, arguments))
+    name = profile()
     settings = block(Statistics, "statistics")
-    folder = Path("results", profile)
-    statistics = _read(folder / "statistics.json", "statistics")
-    corpus = _read(Path("data", profile, "corpus.json"), "download")
+    folder = Path("results", name)
+    statistics = _read(folder / family.name / "statistics.json", family.stage("statistics"))
+    corpus = _read(Path("data", name, "corpus.json"), "download")
     training = block(Train, "train").model_dump() | read_readings().model_dump()
-    table = build(profile, rows, seeds, settings, statistics, corpus, training, read_paper())
+    blocks, paper = read_rows(), read_paper()
+    table = build(name, family, blocks, settings, statistics, corpus, training, paper)
     texts = {
-        "json": json.dumps(table, indent=2, ensure_ascii=False) + "\n",
+        "json": json.dumps(table.model_dump(), indent=2, ensure_ascii=False) + "\n",
         "md": markdown(table),
         "csv": comma_separated(table),
         "tex": latex(table),
     }
     for kind, text in texts.items():
-        (folder / f"table2.{kind}").write_text(text, encoding="utf-8")
+        (folder / f"{family.name}.{kind}").write_text(text, encoding="utf-8")
     evidence = significance_table(statistics, table)
-    (folder / "significance.md").write_text(evidence, encoding="utf-8")
+    (folder / family.name / "significance.md").write_text(evidence, encoding="utf-8")
     show(table)
-    made = [Path("scratch", profile, f"{row.name}-{seed}.json") for row in rows for seed in seeds]
+    places = [Path("scratch", name, full) for full in family.rows]
+    made = [place / f"{seed}.json" for place in places for seed in family.seeds]
     print(circumstances([json.loads(file.read_text()) for file in made if file.is_file()]))
 
 

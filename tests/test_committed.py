@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench import report as bench
 from harness.evaluation import floors, sensitivity
 from harness.evaluation.rendering import comma_separated, latex, markdown, number, probability
-from harness.evaluation.simulation_report import fewest
+from harness.extras.bench import report as bench
+from harness.extras.simulation.report import fewest
 
 ROOT = Path(__file__).parents[1]
 TABLES = sorted(ROOT.glob("results/*/table2.json"))

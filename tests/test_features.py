@@ -1,6 +1,7 @@
 """harness.features: the group's log-mel, packed whole, or one error that names the file."""
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -335,6 +336,27 @@ def test_the_packed_array_is_as_numpy_writes_it(corpus):
     levels = np.load(corpus / "features" / "train.npy", mmap_mode="r")
     np.save(corpus / "again.npy", levels)
     assert (corpus / "again.npy").read_bytes() == (corpus / "features/train.npy").read_bytes()
+
+
+@pytest.mark.parametrize("rows", [1, 9, 10, 99_999, 10**9, 10**15, 10**20])
+def test_a_header_for_any_number_of_frames_fits_where_that_for_none_was(rows):
+    empty, full = io.BytesIO(), io.BytesIO(b"x" * 1000)
+    features._header(empty, 0, 64)
+    features._header(full, rows, 64)
+    assert full.tell() == empty.tell()
+    full.seek(np.lib.format.MAGIC_LEN)
+    shape = (rows, 64)
+    assert np.lib.format.read_array_header_1_0(full) == (shape, False, np.dtype("<f2"))
+
+
+def test_what_an_interrupted_run_leaves_holds_no_frames(corpus, monkeypatch):
+    monkeypatch.setattr(features, "BLOCK", 1)
+    (corpus / "audio" / "00004.wav").unlink()
+    with pytest.raises(FeaturesError):
+        packed(corpus, corpus / "features", workers=1)
+    left = corpus / "features" / "train.npy"
+    assert left.stat().st_size > 1000  # two clips' frames
+    assert np.load(left).shape == (0, 64)
 
 
 def contents(folder):

@@ -433,7 +433,7 @@ def test_a_target_called_like_a_column_of_ours_is_refused_in_one_line(target: st
 def test_every_column_beside_the_targets_is_taken() -> None:
     clips, about = read(Path("data/mine"))
     extract(clips, Path(about["root"]), about["targets"], FEATURES, Path("features"))
-    scores = pd.read_csv(REPOSITORY / "results/synthetic/scores.csv")
+    scores = pd.read_csv(REPOSITORY / "results/synthetic/table2/scores.csv")
     ours = {*clips.columns, *pd.read_csv("features/dev.csv").columns, *scores.columns}
     of_targets = json.loads((REPOSITORY / "results/synthetic/table1.json").read_text())["targets"]
     ours |= set(scores["target"]) - set(of_targets)

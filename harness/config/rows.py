@@ -16,6 +16,7 @@ from harness.errors import ParamsError
 
 ROWS = Path("rows.yaml")
 TABLE2 = "table2"
+TABLES = (TABLE2, "table1")  # results/<profile>/ has their files already
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes
 Seeds = Annotated[list[Seed], Field(min_length=1)]
 
@@ -87,6 +88,19 @@ class Family(NamedTuple):
         return [full for full in dict.fromkeys(found) if full not in self.rows]
 
     @property
+    def listed(self) -> list[str]:
+        """Full names in the order of the family's files: the others, then its own rows."""
+        return [*self.others, *self.rows]
+
+    def label(self, full: str) -> str:
+        """A row's name in the family's files: short where the row is its own, else in full."""
+        return full.removeprefix(f"{self.name}/")
+
+    def stage(self, name: str) -> str:
+        """A stage of the family as `dvc repro` takes it, e.g. "collect"."""
+        return name if self.name == TABLE2 else f"families/dvc.yaml:{name}@{self.name}"
+
+    @property
     def kinds(self) -> list[str]:
         """The names of its comparisons, in the order in which rows.yaml first has them."""
         return list(dict.fromkeys(kind for row in self.rows.values() for kind in row.against))
@@ -145,8 +159,8 @@ def _blocks(node: Any, path: Path) -> Iterator[tuple[str, str, Any]]:
             full = f"{TABLE2}/{key}" if block == TABLE2 else str(key)
             try:
                 family, slash, row = full.partition("/")
-                if not slash or (block != TABLE2 and family == TABLE2):
-                    raise ValueError("write family/row, and not the family table2")
+                if not slash or (block != TABLE2 and family in TABLES):
+                    raise ValueError(f"write family/row, and no family {' or '.join(TABLES)}")
                 name(family), name(row)
             except ValueError as error:
                 raise ParamsError(f"{path}: {block} has a row called '{key}': {error}") from None
@@ -166,6 +180,8 @@ def _linked(full: str, row: Row, rows: dict[str, Row], path: Path) -> Row:
                 "family or of table2"
             )
     after = row.after and _found(row.after, full, "after", rows, path)
+    if after != row.after:
+        raise ParamsError(f"{path}: {full}: after: write the full name, {after}; DVC reads it too")
     passed, place = [full], after
     while place:
         if place in passed:

@@ -27,9 +27,12 @@ class Metrics(Strict):
     """One tolerance for each metric: Ĉ, gains in percent, number of parameters."""
 
     ccc: Tolerance
-    local_gain: Tolerance
-    global_gain: Tolerance
+    gain: Tolerance
     params: Tolerance
+
+    def of(self, metric: str) -> Tolerance:
+        """Of "ccc", "params", or a gain by its kind of comparison: "local_gain"."""
+        return {"ccc": self.ccc, "params": self.params}.get(metric, self.gain)
 
 
 class Tolerances(Strict):

@@ -1,7 +1,6 @@
-"""The `train` block and the blocks of `rows`: what is learned, and how."""
+"""The `train` block: schedule, optimiser, input and sizes that all rows share."""
 
-import difflib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -9,7 +8,6 @@ from harness.config.strict import Strict
 
 Frames = Annotated[int, Field(gt=0, le=100_000)]  # a quarter of an hour, 10 ms apart
 Stripes = Annotated[int, Field(ge=0, le=1000)]
-METHODS = {"vanilla": 1, "rrtn": 2, "rrtn-ruwl": 2}  # with their views; the table compares these
 
 
 class SpecAugment(Strict):
@@ -46,26 +44,4 @@ class Train(Strict):
             )
         if self.arithmetic == "portable" and self.threads != 1:
             raise ValueError("portable arithmetic takes threads: 1; more threads round differently")
-        return self
-
-
-class Row(Strict):
-    """One row of the table: which encoder, how many views, and how the losses are weighted.
-
-    `weighting` holds `rule`, the name of a class in harness/learning/weighting.py in lower case,
-    and that class's arguments; one that is left out is the reading <rule>_<argument>.
-    """
-
-    encoder: str
-    method: str  # vanilla, rrtn, rrtn-ruwl, or a name of its own
-    views: Literal[1, 2]
-    weighting: dict[str, Any]
-
-    @model_validator(mode="after")
-    def _method_is_meant(self) -> "Row":
-        close = difflib.get_close_matches(self.method, METHODS, n=1, cutoff=0.8)
-        if close and self.method not in METHODS:
-            raise ValueError(f"method '{self.method}': did you mean '{close[0]}'?")
-        if self.method in METHODS and self.views != METHODS[self.method]:
-            raise ValueError(f"method '{self.method}' has views: {METHODS[self.method]}")
         return self

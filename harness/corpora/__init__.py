@@ -13,12 +13,6 @@ from harness.corpora.screening import screened
 RAW = Path("data/raw")  # below data, but the user's: what was downloaded, or put there by hand
 
 
-def heard(block: Any, folder: Path, params: Path = PARAMS) -> Corpus:
-    """`acquire`, then each clip decoded once: `on_bad_clip` tells what becomes of a bad one."""
-    corpus, parsed = _chosen(block, params)
-    return screened(corpus.acquire(parsed, folder), parsed.on_bad_clip)
-
-
 def source(block: Any, params: Path = PARAMS) -> Path | None:
     """Where the corpus comes from: a copy that the block names, else where it is downloaded to.
 
@@ -31,15 +25,14 @@ def source(block: Any, params: Path = PARAMS) -> Path | None:
 
 
 def acquire(block: Any, folder: Path, params: Path = PARAMS) -> Corpus:
-    """The corpus that the `corpus` block of `params` names, its clips not yet heard.
+    """The corpus that the `corpus` block of `params` names, each clip decoded once to screen it.
 
     The module `harness/corpora/<name>.py` ("-" read as "_") holds `Params`, the block's strict
     model, and `acquire(params, folder) -> Corpus`, which may put audio below `folder`, and what it
-    downloads into `raw` beside it.
+    downloads into `raw` beside it. `on_bad_clip` in the block says whether a bad clip is an error.
     """
     corpus, parsed = _chosen(block, params)
-    acquired: Corpus = corpus.acquire(parsed, folder)
-    return acquired
+    return screened(corpus.acquire(parsed, folder), parsed.on_bad_clip)
 
 
 def _chosen(block: Any, params: Path) -> tuple[Any, Any]:

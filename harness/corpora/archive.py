@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import re
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -12,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, Protocol
+from typing import IO
 
 from harness.errors import CorpusError
 
@@ -32,10 +33,6 @@ class Bounds:
 
 
 BOUNDS = Bounds()
-
-
-class _Stream(Protocol):
-    def read(self, size: int = -1, /) -> bytes: ...
 
 
 def is_archive(file: Path) -> bool:
@@ -72,7 +69,9 @@ def unpack(
             written.add(kept.casefold())
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as out:
-                _copy(stream, out, size, archive, name)
+                shutil.copyfileobj(stream, out)  # both libraries stop at the declared size
+            if target.stat().st_size < size:
+                raise _refusal(archive, name, f"shorter than the {size:,} bytes it declares")
     except BROKEN as error:
         raise CorpusError(
             f"{archive} is not a whole zip or tar ({error or type(error).__name__}); get it again"
@@ -86,7 +85,7 @@ def unpack(
     return len(written)
 
 
-def _members(archive: Path, bounds: Bounds) -> Iterator[tuple[str, _Stream, int]]:
+def _members(archive: Path, bounds: Bounds) -> Iterator[tuple[str, IO[bytes], int]]:
     """Name, content and declared size of each plain file; folders are passed over."""
     members = _zipped if zipfile.is_zipfile(archive) else _tarred
     files = total = 0
@@ -100,7 +99,7 @@ def _members(archive: Path, bounds: Bounds) -> Iterator[tuple[str, _Stream, int]
         yield name, stream, size
 
 
-def _zipped(archive: Path, bounds: Bounds) -> Iterator[tuple[str, _Stream, int]]:
+def _zipped(archive: Path, bounds: Bounds) -> Iterator[tuple[str, IO[bytes], int]]:
     with zipfile.ZipFile(archive) as whole:
         for member in whole.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
@@ -113,7 +112,7 @@ def _zipped(archive: Path, bounds: Bounds) -> Iterator[tuple[str, _Stream, int]]
                     yield member.filename, stream, member.file_size
 
 
-def _tarred(archive: Path, bounds: Bounds) -> Iterator[tuple[str, _Stream, int]]:
+def _tarred(archive: Path, bounds: Bounds) -> Iterator[tuple[str, IO[bytes], int]]:
     with _decompressed(archive) as plain:
         bounded = _Bounded(plain, archive)
         with tarfile.open(fileobj=bounded, mode="r|") as whole:
@@ -175,17 +174,6 @@ def _parts(archive: Path, name: str) -> list[str]:
     if odd or name.startswith("/") or ".." in parts or not parts:
         raise _refusal(archive, name, "a name outside the folder")
     return list(parts)
-
-
-def _copy(stream: _Stream, out: BinaryIO, size: int, archive: Path, name: str) -> None:
-    copied = 0
-    while chunk := stream.read(1 << 20):
-        copied += len(chunk)
-        if copied > size:
-            raise _refusal(archive, name, f"longer than the {size:,} bytes it declares")
-        out.write(chunk)
-    if copied != size:
-        raise _refusal(archive, name, f"shorter than the {size:,} bytes it declares")
 
 
 def _refusal(archive: Path, name: str, fault: str) -> CorpusError:

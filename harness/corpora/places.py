@@ -5,7 +5,7 @@ from pathlib import Path
 from harness.corpora import RAW
 from harness.errors import CorpusError
 
-OUTPUTS = ("data", "features", "runs", "variations", "results")
+OUTPUTS = ("data", "features", "runs", "results")
 EXPERIMENTS = Path(".dvc/tmp/exps")  # where `dvc exp run --temp` copies what git has
 
 

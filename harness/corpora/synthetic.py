@@ -26,7 +26,6 @@ from harness.corpora.synthesis.ratings import EMOTIONS
 from harness.processes import start_worker
 
 COUNTRIES = ("China", "United States", "South Africa", "Venezuela")
-LAYOUT = ["File_ID", "Split", "Subject_ID", "Country", "Country_string", "Age", *EMOTIONS]
 SPLIT_NAMES = {"train": "Train", "dev": "Val", "test": "Test"}  # as in Hume-VB's data_info.csv
 SPEAKERS_A_SPLIT = 100_000  # numbers set aside, so that one split's growth moves no other speaker
 ABOUT = {

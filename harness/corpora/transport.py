@@ -9,8 +9,6 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import sleep
 from typing import Any, TypeVar
@@ -28,6 +26,8 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from harness.corpora.partial import Part, Remote, shown
 from harness.errors import AccessError, CorpusError
@@ -164,7 +164,7 @@ class Client:
             return response
         response.close()
         if status in AGAIN:
-            raise _Broken(f"answers {status}", _seconds(response.headers.get("Retry-After")))
+            raise _Broken(f"answers {status}", _asked(response))
         raise AccessError(
             f"{shown(url)} answers {status} {response.reason}; check the address, or wait until "
             "its owner has put it back",
@@ -243,15 +243,11 @@ def _ended(byte: int, size: int | None) -> str:
     return f"ends at byte {byte:,}" + ("" if size is None else f" of {size:,}")
 
 
-def _seconds(header: str | None) -> float | None:
-    """Retry-After: seconds, or a date."""
-    if header is None:
-        return None
-    if header.strip().isdigit():
-        return float(header)
+def _asked(response: requests.Response) -> float | None:
+    """Seconds until the server's Retry-After; None without one that can be read."""
     try:
-        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+        return Retry().get_retry_after(response.raw)
+    except (InvalidHeader, ValueError, OverflowError):
         return None
 
 

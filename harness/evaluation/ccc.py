@@ -1,8 +1,9 @@
 """Concordance correlation coefficient (Lin 1989), from clips or from sums over them.
 
 ρ_c = 2 cov(x, y) / (var x + var y + (mean x − mean y)²), with x the labels and y the predictions
-(Eq. 1 of the paper). Variances and covariance all divide by n, as in Lin's estimator; the
-challenge's own script mixes n and n − 1 (`challenge_ccc`).
+(Eq. 1 of the paper). Variances and covariance all divide by n, as in Lin's estimator. The script of
+ExVo 2022 (EvalMetrics.CCC in HumeAI/competitions) divides the variances by n − 1 and rounds to four
+decimals: its CCC is lower by at most |ccc| / n, and rounding adds 5e-5.
 """
 
 from collections.abc import Sequence
@@ -32,31 +33,6 @@ def ccc(labels: Array, predictions: Array, targets: Sequence[str] = ()) -> Array
     spread = (x * x).mean(axis=0) + (y * y).mean(axis=0) + (x_mean - y_mean) ** 2
     size = (labels * labels).mean(axis=0) + (predictions * predictions).mean(axis=0)
     return _ratio(2 * (x * y).mean(axis=0), spread, size)
-
-
-def challenge_ccc(labels: Array, predictions: Array, targets: Sequence[str] = ()) -> Array:
-    """CCC of each column as the script of ExVo 2022 has it; its mean is the challenge's score.
-
-    (EvalMetrics.CCC in ExVo-MultiTask/utils.py of HumeAI/competitions; the paper's release has the
-    same.) Variances divide by n − 1 but the covariance by n, means are float32, and each value is
-    rounded to four decimals: at most |ccc| / n + 5e-5 from `ccc`, 1.02e-4 at 19,396 clips, and 1
-    is out of reach below 20,000 clips. Constants and errors as in `ccc`, and it needs two clips.
-    """
-    labels, predictions = _checked(labels, predictions, targets)
-    n = len(labels)
-    if n < 2:
-        raise RunError("the challenge's CCC divides by n − 1; give it at least two clips")
-    x_mean, y_mean = _float32_mean(labels), _float32_mean(predictions)
-    x, y = labels - x_mean, predictions - y_mean
-    spread = ((x * x).sum(axis=0) + (y * y).sum(axis=0)) / (n - 1) + (x_mean - y_mean) ** 2
-    size = (labels * labels).mean(axis=0) + (predictions * predictions).mean(axis=0)
-    return _ratio(2 * (x * y).mean(axis=0), spread, size).round(4)
-
-
-def _float32_mean(values: Array) -> Array:
-    # column by column, as the script does: numpy then adds in pairs
-    means = [column.mean(dtype=np.float32) for column in values.T]
-    return np.array(means, dtype=np.float64)
 
 
 def moments(

@@ -1,6 +1,7 @@
-"""Cells as `train` left them, read back and checked: a cell is a row of Table 2 and a seed."""
+"""Finished cells as `train` left them, read back and checked: a cell is a row and a seed."""
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.config.rows import TABLE2, Row, family_of
 from harness.errors import RunError
-from harness.evaluation.ccc import Array, ccc, moments
+from harness.evaluation.ccc import Array, ccc_from_moments, mean_ccc, moments
 
 SELECTIONS = ("last", "best")  # in every cell; "held_out" where that reading was trained
-AGREEMENT = 1e-4  # Ĉ from the written predictions against the one that training recorded
+AGREEMENT = 1e-4  # Ĉ from the kept predictions against the one that training recorded
 FACTS = ("params", "params_trained", "width", "epochs")  # the same for all seeds of a row
 ARITHMETIC = "arithmetic"  # precision and processor, which may differ
 
@@ -28,19 +30,18 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One row and seed: facts, arithmetic, history, and by selection CCC [targets] and moments
+class CellResult:
+    """Of one row and seed: facts, arithmetic, history, and by selection the moments
     [speakers, targets, 6].
     """
 
     facts: dict[str, float]
     arithmetic: str
     history: pd.DataFrame
-    ccc: dict[str, Array]
     moments: dict[str, Array]
 
 
-Cells = dict[tuple[str, int], Cell]  # by row and seed
+CellResults = dict[tuple[str, int], CellResult]  # by the row's name and the seed
 
 
 def read_labels(path: Path, targets: list[str]) -> Labels:
@@ -48,50 +49,48 @@ def read_labels(path: Path, targets: list[str]) -> Labels:
     if not path.is_file():
         raise RunError(f"{path} is missing; run `dvc repro features`")
     try:
-        table = _read(path, ["clip", "speaker", *targets]).set_index("clip")
-        values = _finite(path, table[targets], "label")
+        table = _read_csv(path, ["clip", "speaker", *targets]).set_index("clip")
+        values = table[targets].to_numpy(float)
+        _check_finite(path, "label", values, table.index, targets)
     except RunError as error:
         raise RunError(f"{error}; run `dvc repro features`") from None
     return Labels(table.index, table["speaker"].to_numpy(str), targets, values)
 
 
-def read_cell(runs: Path, row: str, seed: int, labels: Labels) -> Cell:
-    """A cell under `runs`/<row>-<seed>, its predictions joined with the labels by clip id.
+def read_result(runs: Path, full: str, row: Row, seed: int, labels: Labels) -> CellResult:
+    """The cell `runs`/<family>/<row>/<seed>, its predictions joined with the labels by clip id.
 
     Raises RunError, naming the cell and the command that makes it, when anything is missing, not a
     number, about other clips, or at odds with the Ĉ in metrics.json.
     """
-    folder = runs / f"{row}-{seed}"
     try:
-        return _cell(folder, row, seed, labels)
+        return _result(runs / full / str(seed), full, seed, labels)
     except RunError as error:
-        stage = "sensitivity/dvc.yaml:vary" if "+" in row else "train"
-        raise RunError(
-            f"cell {row}-{seed}: {error}; run `dvc repro {stage}@{row}-{seed}`"
-        ) from None
+        stage = _train_stage(full, row)
+        raise RunError(f"cell {full}/{seed}: {error}; run `dvc repro {stage}`") from None
 
 
-def scores_table(cells: Cells, targets: list[str]) -> pd.DataFrame:
+def scores_table(results: CellResults, targets: list[str]) -> pd.DataFrame:
     """CCC of every cell, selection and target, and of the target "mean": Ĉ."""
-    lines = [
-        (row, seed, selection, target, value)
-        for (row, seed), cell in cells.items()
-        for selection, ccc in cell.ccc.items()
-        for target, value in zip([*targets, "mean"], [*ccc, ccc.mean()], strict=True)
-    ]
+    lines = []
+    for (row, seed), result in results.items():
+        for selection, sums in result.moments.items():
+            each = ccc_from_moments(sums.sum(axis=0))
+            values = zip([*targets, "mean"], [*each, each.mean()], strict=True)
+            lines += [(row, seed, selection, target, value) for target, value in values]
     return pd.DataFrame(lines, columns=["row", "seed", "selection", "target", "ccc"])
 
 
-def history_table(cells: Cells) -> pd.DataFrame:
+def history_table(results: CellResults) -> pd.DataFrame:
     """All histories below each other, row and seed first; a column that a cell lacks is empty."""
-    parts = [cell.history.assign(row=row, seed=seed) for (row, seed), cell in cells.items()]
+    parts = [result.history.assign(row=row, seed=seed) for (row, seed), result in results.items()]
     table = pd.concat(parts, ignore_index=True)
     return table[["row", "seed", *table.columns.drop(["row", "seed"])]]
 
 
-def shared_fact(fact: str, row: str, seeds: list[int], cells: Cells) -> float:
+def shared_fact(fact: str, row: str, seeds: list[int], results: CellResults) -> float:
     """What all seeds of a row have in common, e.g. "width"; raises RunError when they differ."""
-    values = {cells[row, seed].facts[fact] for seed in seeds}
+    values = {results[row, seed].facts[fact] for seed in seeds}
     if len(values) > 1:
         raise RunError(
             f"the cells of row '{row}' differ in {fact} ({', '.join(map(str, sorted(values)))}); "
@@ -100,36 +99,46 @@ def shared_fact(fact: str, row: str, seeds: list[int], cells: Cells) -> float:
     return values.pop()
 
 
-def shared_selections(cells: Cells) -> list[str]:
-    """The selections that every cell has predictions of."""
-    every = [list(cell.moments) for cell in cells.values()]
-    return [selection for selection in every[0] if all(selection in other for other in every)]
+def row_moments(row: str, seeds: list[int], results: CellResults) -> dict[str, Array]:
+    """Selection → [seeds, speakers, targets, 6], for the selections that all seeds have."""
+    each = [results[row, seed].moments for seed in seeds]
+    shared = [selection for selection in each[0] if all(selection in other for other in each)]
+    return {selection: np.array([found[selection] for found in each]) for selection in shared}
 
 
-def _cell(folder: Path, row: str, seed: int, labels: Labels) -> Cell:
+def _train_stage(full: str, row: Row) -> str:
+    if family_of(full) == TABLE2:
+        return f"train@{full.removeprefix(f'{TABLE2}/')}"
+    return f"families/dvc.yaml:{'train-after' if row.after else 'train'}@{full}"
+
+
+def _result(folder: Path, full: str, seed: int, labels: Labels) -> CellResult:
     if not folder.is_dir():
         raise RunError(f"{folder} is missing")
-    for name in ("metrics.json", "history.csv"):
+    for name in ("metrics.json", "history.csv", "predictions.npz"):
         if not (folder / name).is_file():
             raise RunError(f"incomplete, {folder / name} is missing")
-    metrics = _metrics(folder / "metrics.json", row, seed)
-    scores, sums = {}, {}
+    metrics = _metrics(folder / "metrics.json", full, seed)
+    predictions = _predictions(folder / "predictions.npz", labels)
+    sums = {}
     for selection in [*SELECTIONS, *(["held_out"] if "held_out" in metrics else [])]:
-        path = folder / f"predictions-{selection}.csv"
-        if not path.is_file():
-            raise RunError(f"incomplete, {path} is missing")
-        predictions = _predictions(path, labels)
-        scores[selection] = ccc(labels.values, predictions, labels.targets)
-        sums[selection] = moments(labels.values, predictions, labels.speakers, labels.targets)
-        here, there = float(scores[selection].mean()), metrics[selection]["ccc"]
+        if selection not in predictions:
+            raise RunError(f"incomplete, {folder / 'predictions.npz'} has no '{selection}'")
+        values = predictions[selection]
+        sums[selection] = moments(labels.values, values, labels.speakers, labels.targets)
+        here, there = float(mean_ccc(sums[selection])), metrics[selection]["ccc"]
         if not abs(here - there) <= AGREEMENT:
-            raise RunError(f"{path} gives Ĉ {here:.5f}, metrics.json has {there:.5f}")
+            raise RunError(
+                f"{folder / 'predictions.npz'}: '{selection}' gives Ĉ {here:.5f}, metrics.json has "
+                f"{there:.5f}"
+            )
     facts = {fact: metrics[fact] for fact in FACTS}
-    history = _read(folder / "history.csv", ["epoch"])
-    return Cell(facts, metrics[ARITHMETIC], history, scores, sums)
+    return CellResult(
+        facts, metrics[ARITHMETIC], _read_csv(folder / "history.csv", ["epoch"]), sums
+    )
 
 
-def _metrics(path: Path, row: str, seed: int) -> dict[str, Any]:
+def _metrics(path: Path, full: str, seed: int) -> dict[str, Any]:
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
@@ -137,40 +146,60 @@ def _metrics(path: Path, row: str, seed: int) -> dict[str, Any]:
     for key in ("row", "seed", *FACTS, ARITHMETIC, *SELECTIONS):
         if key not in metrics:
             raise RunError(f"incomplete, {path} has no '{key}'")
-    for selection in SELECTIONS:
+    for selection in [*SELECTIONS, *(["held_out"] if "held_out" in metrics else [])]:
         found = metrics[selection]
         if not isinstance(found, dict) or not isinstance(found.get("ccc"), float | int):
             raise RunError(f"incomplete, {path} has no number '{selection}.ccc'")
-    if (metrics["row"], metrics["seed"]) != (row, seed):
+    if (metrics["row"], metrics["seed"]) != (full, seed):
         raise RunError(f"{path} is of row {metrics['row']}, seed {metrics['seed']}")
     return metrics
 
 
-def _predictions(path: Path, labels: Labels) -> Array:
-    table = _read(path, ["clip", *labels.targets]).set_index("clip")
+def _predictions(path: Path, labels: Labels) -> dict[str, Array]:
+    """Selection → [clips, targets] in the order of `labels`."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+        clips, targets = pd.Index(found.pop("clips").astype(str)), list(found.pop("targets"))
+    except KeyError as error:
+        raise RunError(f"{path} has no array {error}") from None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise RunError(f"{path} cannot be read: {error}") from None
+    if clips.has_duplicates:
+        raise RunError(f"{path} has clip '{clips[clips.duplicated()][0]}' twice")
     for what, left, right in (
-        ("lacks", labels.clips, table.index),
-        ("has an unknown", table.index, labels.clips),
+        ("lacks", labels.clips, clips),
+        ("has an unknown", clips, labels.clips),
     ):
         odd = left.difference(right)
         if len(odd):
             raise RunError(f"{path} {what} clip '{odd[0]}' ({len(odd)} such clips)")
-    return _finite(path, table.loc[labels.clips, labels.targets], "prediction")
+    for target in labels.targets:
+        if target not in targets:
+            raise RunError(f"{path} has no target '{target}'")
+    rows = clips.get_indexer(labels.clips)
+    columns = [targets.index(target) for target in labels.targets]
+    for selection, values in found.items():
+        if values.shape != (len(clips), len(targets)):
+            raise RunError(f"{path}: '{selection}' has shape {values.shape}, not clips × targets")
+        found[selection] = values[np.ix_(rows, columns)].astype(np.float64)
+        _check_finite(path, "prediction", found[selection], labels.clips, labels.targets)
+    return found
 
 
-def _finite(path: Path, table: pd.DataFrame, what: str) -> Array:
-    values = table.to_numpy(float)
+def _check_finite(
+    path: Path, what: str, values: Array, clips: pd.Index, targets: list[str]
+) -> None:
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
-        clip, target = table.index[bad[0][0]], table.columns[bad[0][1]]
+        clip, target = clips[bad[0][0]], targets[bad[0][1]]
         raise RunError(
             f"{path}: the {what} of clip '{clip}' for {target} is {values[tuple(bad[0])]} "
             f"({len(bad)} such values), not a finite number"
         )
-    return values
 
 
-def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
     """A CSV with ids as text and all else as numbers (not a number: NaN); ids must be unique."""
     texts = ["clip", "speaker", "country"]
     table = pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False)

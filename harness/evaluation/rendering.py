@@ -1,18 +1,27 @@
-"""Table 2 as text: Markdown, CSV, LaTeX and the terminal, all from the dict of table.build."""
+"""A table as text: Markdown, CSV, LaTeX and the terminal, all from one `Table`."""
 
 import csv
 import io
 from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
-from harness.evaluation.table import caption, ranks, warning
+from harness.evaluation.table import Table, TableRow, caption, ranks, shown_kinds, warning
 
-Cell = Callable[[dict[str, Any]], str]
 WIDTH = 100  # columns of the terminal table
 DASH = "–"
+
+
+class Column(NamedTuple):
+    """What is shown of every row. `title` stands alone; `short` below a `group`'s name."""
+
+    title: str
+    text: Callable[[TableRow], str]
+    group: str = ""
+    short: str = ""
 
 
 def number(value: float | None, decimals: int) -> str:
@@ -40,107 +49,178 @@ def corrected(holm: float | None, p: float | None, smallest: float | None) -> st
     return probability(holm, holm if at_floor else None)
 
 
-def _score(row: dict[str, Any]) -> str:
-    spread = "n/a" if row["ccc_sd"] is None else number(row["ccc_sd"], 3)
-    return f"{number(row['ccc'], 3)} ± {spread}"
-
-
-def _interval(row: dict[str, Any], key: str, decimals: int) -> str:
-    low, high = row[f"{key}_low"], row[f"{key}_high"]
+def interval(low: float | None, high: float | None, decimals: int) -> str:
+    """ "[0.323, 0.415]", or a dash."""
     return DASH if low is None else f"[{number(low, decimals)}, {number(high, decimals)}]"
 
 
-def _gain(kind: str, brief: bool, alpha: float, smallest: float | None) -> list[tuple[str, Cell]]:
-    key, p, holm = f"{kind}_gain", f"p_{kind}", f"p_{kind}_holm"
-    paper: Cell = lambda row: number(row["paper"][key], 1)  # noqa: E731
-    if brief:
-        return [
-            (f"{kind} %", lambda row: number(row[key], 1)),
-            ("p", lambda row: _starred(probability(row[p], smallest), row[holm], alpha)),
-            ("paper", paper),
-        ]
+def _score(row: TableRow) -> str:
+    spread = "n/a" if row.ccc_sd is None else number(row.ccc_sd, 3)
+    return f"{number(row.ccc, 3)} ± {spread}"
 
-    def with_interval(row: dict[str, Any]) -> str:
-        share = number(row[key], 1)
-        return share if row[f"{key}_low"] is None else f"{share} {_interval(row, key, 1)}"
 
+def _reads(row: TableRow) -> str:
+    return ", ".join(f"{key} {_value(value)}" for key, value in row.reads.items())
+
+
+def _value(value: Any) -> str:
+    return " ".join(f"{each:g}" for each in value) if isinstance(value, list) else str(value)
+
+
+def _alpha(table: Table) -> float:
+    return round(1 - table.level, 10)
+
+
+def _percent(table: Table) -> str:
+    return f"{100 * table.level:g} % interval"
+
+
+def _front(table: Table) -> list[Column]:
+    """Names, readings, parameters."""
+    group = "Parameters (M)"
+    reads = [Column("reads", _reads, "", "reads")] if any(row.reads for row in table.rows) else []
+    paper: Column = Column(
+        "paper (M)",
+        lambda row: number(row.paper.params_m if row.paper else None, 2),
+        group,
+        "paper",
+    )
     return [
-        (f"{kind} gain (%)", with_interval),
-        (f"p ({kind})", lambda row: probability(row[p], smallest)),
-        (f"Holm ({kind})", lambda row: corrected(row[holm], row[p], smallest)),
-        (f"paper {kind}", paper),
+        *reads,
+        Column("params (M)", lambda row: number(row.params / 1e6, 2), group, "width 1"),
+        Column("trained (M)", lambda row: number(row.params_trained / 1e6, 2), group, "trained"),
+        *([paper] if _has_paper(table) else []),
     ]
 
 
-def _starred(p: str, holm: float | None, alpha: float) -> str:
-    star = "*" if holm is not None and holm <= alpha else ""
-    return f"{p.replace(' ', '')}{star}"  # every column counts
+def _has_paper(table: Table) -> bool:
+    return any(row.paper for row in table.rows)
 
 
-def _alpha(table: dict[str, Any]) -> float:
-    return round(1 - table["level"], 10)
-
-
-def _columns(table: dict[str, Any], brief: bool) -> list[tuple[str, Cell]]:
-    params: list[tuple[str, Cell]] = [
-        ("params (M)", lambda row: number(row["params"] / 1e6, 2)),
-        ("trained (M)", lambda row: number(row["params_trained"] / 1e6, 2)),
-        ("paper (M)", lambda row: number(row["paper"]["params_m"], 2)),
+def _scores(table: Table) -> list[Column]:
+    level, group = _percent(table), "Ĉ"
+    paper: Column = Column(
+        "paper Ĉ", lambda row: number(row.paper.ccc if row.paper else None, 3), group, "paper"
+    )
+    return [
+        Column("Ĉ ± sd", _score, group, "± sd"),
+        Column(level, lambda row: interval(row.ccc_low, row.ccc_high, 3), group, level),
+        *([paper] if _has_paper(table) else []),
     ]
-    scores: list[tuple[str, Cell]] = [
-        ("Ĉ ± sd", _score),
-        (f"{100 * table['level']:g} % interval", lambda row: _interval(row, "ccc", 3)),
-        ("paper" if brief else "paper Ĉ", lambda row: number(row["paper"]["ccc"], 3)),
-    ]
-    gains = [
-        column
-        for kind in ("local", "global")
-        for column in _gain(kind, brief, _alpha(table), table["smallest_p"])
-    ]
-    return [("row", lambda row: row["row"]), *([] if brief else params), *scores, *gains]
 
 
-def _cells(
-    table: dict[str, Any], columns: list[tuple[str, Cell]], mark: dict[int, str]
-) -> list[list[str]]:
+def _gain(table: Table, kind: str) -> list[Column]:
+    """A kind of comparison: gain with its interval, p, Holm's p, and the paper's gain."""
+    smallest, group = table.smallest_p, f"{kind.capitalize()} gain (%)"
+
+    def gain(row: TableRow) -> str:
+        found = row.against.get(kind)
+        if found is None or found.gain is None or found.gain_low is None:
+            return number(found and found.gain, 1)
+        return f"{number(found.gain, 1)} {interval(found.gain_low, found.gain_high, 1)}"
+
+    def p(row: TableRow) -> str:
+        found = row.against.get(kind)
+        return probability(found.p, smallest) if found else DASH
+
+    def holm(row: TableRow) -> str:
+        found = row.against.get(kind)
+        return corrected(found.p_holm, found.p, smallest) if found else DASH
+
+    paper = Column(f"paper {kind}", lambda row: number(row.printed(kind), 1), group, "paper")
+    return [
+        Column(f"{kind} gain (%)", gain, group, f"gain [{_percent(table)}]"),
+        Column(f"p ({kind})", p, group, "p"),
+        Column(f"Holm ({kind})", holm, group, "Holm"),
+        *([paper] if any(row.printed(kind) is not None for row in table.rows) else []),
+    ]
+
+
+def _brief_gain(table: Table, kind: str) -> list[Column]:
+    """The same for the terminal: gain, p with a star where Holm leaves it small, the paper's."""
+
+    def gain(row: TableRow) -> str:
+        found = row.against.get(kind)
+        return number(found.gain if found else None, 1)
+
+    def p(row: TableRow) -> str:
+        found = row.against.get(kind)
+        if found is None:
+            return DASH
+        star = "*" if found.p_holm is not None and found.p_holm <= _alpha(table) else ""
+        return f"{probability(found.p, table.smallest_p).replace(' ', '')}{star}"
+
+    paper = Column("paper", lambda row: number(row.printed(kind), 1))
+    printed = any(row.printed(kind) is not None for row in table.rows)
+    return [Column(f"{kind} %", gain), Column("p", p), *([paper] if printed else [])]
+
+
+def _columns(table: Table) -> list[Column]:
+    gains = [column for kind in shown_kinds(table) for column in _gain(table, kind)]
+    row = Column("row", lambda row: row.row, "", "row")
+    return [row, *_front(table), *_scores(table), *gains]
+
+
+def _brief(table: Table) -> list[Column]:
+    gains = [column for kind in shown_kinds(table) for column in _brief_gain(table, kind)]
+    scores = [c._replace(title="paper") if c.short == "paper" else c for c in _scores(table)]
+    return [Column("row", lambda row: row.row), *scores, *gains]
+
+
+def _texts(table: Table, columns: list[Column], mark: dict[int, str]) -> list[list[str]]:
     """Texts [rows, columns]; `mark`: rank → format of the best and second Ĉ, e.g. "**{}**"."""
     rank, texts = ranks(table), []
-    for row in table["rows"]:
-        form = mark.get(rank.get(row["row"], 0), "{}")
-        texts.append([form.format(f(row)) if f is _score else f(row) for _, f in columns])
-    if table["ceiling"] is not None:
-        ceiling = number(table["ceiling"], 3)
-        texts.append(["ceiling", *(ceiling if f is _score else "" for _, f in columns[1:])])
+    for row in table.rows:
+        form = mark.get(rank.get(row.row, 0), "{}")
+        texts.append(
+            [form.format(c.text(row)) if c.text is _score else c.text(row) for c in columns]
+        )
+    if table.ceiling is not None:
+        ceiling = number(table.ceiling, 3)
+        texts.append(["ceiling", *(ceiling if c.text is _score else "" for c in columns[1:])])
     return texts
 
 
-def markdown(table: dict[str, Any]) -> str:
+def markdown(table: Table) -> str:
     """The table and its caption in GitHub's Markdown; a warning about the corpus comes first."""
-    columns = _columns(table, brief=False)
-    cells = _cells(table, columns, {1: "**{}**", 2: "<u>{}</u>"})
-    align = ("left", *["right"] * (len(columns) - 1))
-    body = tabulate(cells, [h for h, _ in columns], "github", disable_numparse=True, colalign=align)
+    columns = _columns(table)
+    texts = _texts(table, columns, {1: "**{}**", 2: "<u>{}</u>"})
+    align = ["left" if c.title in ("row", "reads") else "right" for c in columns]
+    head = [column.title for column in columns]
+    body = tabulate(texts, head, "github", disable_numparse=True, colalign=align)
     first = warning(table)
     parts = [*([f"**{first}**"] if first else []), body, caption(table)]
     return "\n\n".join(parts) + "\n"
 
 
-def comma_separated(table: dict[str, Any]) -> str:
+def comma_separated(table: Table) -> str:
     """One line a row, numbers unrounded; every line names its corpus, selection and seeds.
 
     A p that is `smallest_p` is a bound.
     """
-    about = {
-        "corpus": table["corpus"],
-        "selection": table["selection"],
-        "seeds": " ".join(map(str, table["seeds"])),
-        "smallest_p": table["smallest_p"],
-    }
     lines = []
-    for row in table["rows"]:
-        printed = {f"paper_{key}": value for key, value in row["paper"].items()}
-        own = {key: value for key, value in row.items() if key != "paper"}
-        lines.append({**about, **own, **printed})
+    for row in table.rows:
+        line = {
+            "corpus": table.corpus,
+            "selection": row.selection,
+            "seeds": " ".join(map(str, table.seeds)),
+            "smallest_p": table.smallest_p,
+            **row.model_dump(exclude={"selection", "reads", "against", "paper"}),
+        }
+        for kind in table.kinds:
+            found = row.against.get(kind)
+            line |= {
+                f"{kind}_baseline": found and found.baseline,
+                f"{kind}_gain": found and found.gain,
+                f"{kind}_gain_low": found and found.gain_low,
+                f"{kind}_gain_high": found and found.gain_high,
+                f"p_{kind}": found and found.p,
+                f"p_{kind}_holm": found and found.p_holm,
+            }
+        if _has_paper(table):
+            paper = row.paper.model_dump() if row.paper else {}
+            line |= {f"paper_{key}": paper.get(key) for key in _PAPER}
+        lines.append(line)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
     writer.writeheader()
@@ -148,34 +228,50 @@ def comma_separated(table: dict[str, Any]) -> str:
     return text.getvalue()
 
 
-def latex(table: dict[str, Any]) -> str:
-    """A `table*` for booktabs, two lines of head as the groups of columns need."""
-    columns = _columns(table, brief=False)
-    cells = _cells(table, columns, {1: r"\textbf{{{}}}", 2: r"\underline{{{}}}"})
+_PAPER = ("params_m", "ccc", "local_gain", "global_gain")
+
+
+def latex(table: Table) -> str:
+    """A `table*` for booktabs, two lines of head: the groups of columns, and the columns."""
+    import pandas as pd  # a third of a second that nothing else here needs
+
+    columns = _columns(table)
+    texts = _texts(table, columns, {1: r"\textbf{{{}}}", 2: r"\underline{{{}}}"})
+    head = [(_escape(column.group), _escape(column.short)) for column in columns]
+    frame = pd.DataFrame(
+        [[_escape(text) for text in row] for row in texts], columns=pd.MultiIndex.from_tuples(head)
+    )
+    align = "".join("l" if c.title in ("row", "reads") else "r" for c in columns)
+    styler = frame.style.hide(axis="index")
+    body = styler.to_latex(hrules=True, column_format=align, multicol_align="c")
+    groups, rest = body.split("\\\\\n", 1)
     first = warning(table)
     sentences = _escape(" ".join([*([first] if first else []), caption(table)]))
-    groups = {"Parameters (M)": 3, "$\\hat{C}$": 3, r"Local gain (\%)": 4, r"Global gain (\%)": 4}
-    head = [rf"\multicolumn{{{wide}}}{{c}}{{{group}}}" for group, wide in groups.items()]
-    interval = _escape(columns[5][0])
-    gain = f"gain [{interval}] & $p$ & Holm & paper"
-    lines = [
-        *([f"% {first}"] if first else []),
-        "% needs \\usepackage{booktabs}",
-        r"\begin{table*}",
-        rf"\caption{{{sentences}}}",
-        r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
-        rf"\begin{{tabular}}{{l*{{{len(columns) - 1}}}{{r}}}}",
-        r"\toprule",
-        " & ".join(["", *head]) + r" \\",
-        r"\cmidrule(lr){2-4}\cmidrule(lr){5-7}\cmidrule(lr){8-11}\cmidrule(lr){12-15}",
-        rf"row & width 1 & trained & paper & $\pm$ sd & {interval} & paper & {gain} & {gain} \\",
-        r"\midrule",
-        *(" & ".join(map(_escape, row)) + r" \\" for row in cells),
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table*}",
-    ]
-    return "\n".join(lines) + "\n"
+    return (
+        "\n".join(
+            [
+                *([f"% {first}"] if first else []),
+                "% needs \\usepackage{booktabs}",
+                r"\begin{table*}",
+                rf"\caption{{{sentences}}}",
+                r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
+                groups + r"\\",
+                _rules(columns),
+                f"{rest}" + r"\end{table*}",
+            ]
+        )
+        + "\n"
+    )
+
+
+def _rules(columns: list[Column]) -> str:
+    """A line below each group's name, over the columns that it has."""
+    rules, start = "", 1
+    for group, each in groupby(columns, lambda column: column.group):
+        end = start + len(list(each))
+        rules += rf"\cmidrule(lr){{{start}-{end - 1}}}" if group else ""
+        start = end
+    return rules
 
 
 def _escape(text: str) -> str:
@@ -187,26 +283,26 @@ def _escape(text: str) -> str:
     return text
 
 
-def show(table: dict[str, Any]) -> None:
+def show(table: Table) -> None:
     """Print the table on stdout, at most 100 columns wide; plain text when it is not a terminal."""
     from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Table as Drawing
 
     console = Console(width=WIDTH, highlight=False)
-    columns = _columns(table, brief=True)
+    columns = _brief(table)
     style = {1: "[bold]{}[/bold]", 2: "[underline]{}[/underline]"}
     lines = box.SIMPLE_HEAD if console.is_terminal else box.ASCII2
-    drawn = Table(box=lines, padding=(0, 0), collapse_padding=True, pad_edge=False)
-    for place, (header, _) in enumerate(columns):
-        drawn.add_column(header, justify="right" if place else "left", overflow="fold")
-    for row in _cells(table, columns, style):
+    drawn = Drawing(box=lines, padding=(0, 0), collapse_padding=True, pad_edge=False)
+    for place, column in enumerate(columns):
+        drawn.add_column(column.title, justify="right" if place else "left", overflow="fold")
+    for row in _texts(table, columns, style):
         drawn.add_row(*row)
     first = warning(table)
     if first:
         console.print(first, style="bold", markup=False)
     console.print(drawn)
     starred = ""
-    if table["smallest_p"] is not None:
+    if table.smallest_p is not None:
         starred = f" * marks a p that Holm's correction leaves at or below {_alpha(table):g}."
     console.print(f"{caption(table)}{starred}", markup=False)

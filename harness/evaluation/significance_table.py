@@ -5,14 +5,9 @@ from typing import Any
 from tabulate import tabulate
 
 from harness.evaluation import floors
-from harness.evaluation.rendering import DASH, corrected, number, probability
-from harness.evaluation.table import warning
+from harness.evaluation.rendering import corrected, interval, probability
+from harness.evaluation.table import Table, baselines, warning
 
-KINDS = {
-    "local": "against the vanilla row of the same encoder",
-    "global": "against the table's first row",
-    "ruwl": "with RUWL against without",
-}
 TESTS = {
     "mrmc": "seeds as readers, speakers as cases (Dorfman-Berbaum-Metz, Obuchowski-Rockette, "
     "Hillis): would other seeds and other speakers show the difference?",
@@ -30,33 +25,33 @@ TESTS = {
 Line = tuple[str, str, dict[str, Any]]  # kind, row, comparison
 
 
-def significance_table(statistics: dict[str, Any], table: dict[str, Any]) -> str:
+def significance_table(statistics: dict[str, Any], table: Table) -> str:
     """Markdown: p of all tests, their intervals, and what they are.
 
-    `statistics`: statistics.json; `table`: table2.json's dict, for corpus and level.
+    `statistics`: statistics.json; `table`: the same family's, for corpus, level and kinds.
     """
     lines: list[Line] = [
         (kind, row, found)
-        for kind in KINDS
+        for kind in table.kinds
         for row, numbers in statistics.items()
         if (found := numbers["comparisons"].get(kind))
     ]
     first = warning(table)
     parts = ["# Significance", *([f"**{first}**"] if first else [])]
     if not lines:
-        return "\n\n".join([*parts, "Only one row: nothing to compare."]) + "\n"
-    level = f"{100 * table['level']:g} %"
+        return "\n\n".join([*parts, "No row is compared with another one."]) + "\n"
+    level = f"{100 * table.level:g} %"
     tests = [f"- **{name}** (covers {_covers(lines, name)}): {TESTS[name]}" for name in TESTS]
     parts += [_about(lines, table), "## p, two-tailed", _p(lines)]
     parts += [f"## {level} intervals of the difference of Ĉ", _intervals(lines)]
     return "\n\n".join([*parts, "## The tests", "\n".join(tests)]) + "\n"
 
 
-def _about(lines: list[Line], table: dict[str, Any]) -> str:
+def _about(lines: list[Line], table: Table) -> str:
     one = lines[0][2]
     smallest = one["tests"]["sign flip"]["smallest_p"]
-    seeds = len(table["seeds"])
-    kinds = "; ".join(f"{kind}, {meaning}" for kind, meaning in KINDS.items())
+    seeds = len(table.seeds)
+    kinds = "; ".join(f"{kind}, against {baselines(table, kind)}" for kind in table.kinds)
     if one["smallest_p"] is None:
         headline = (
             f"There is no headline, and nothing for Holm to correct: it takes three seeds and "
@@ -120,8 +115,7 @@ def _intervals(lines: list[Line]) -> str:
 
 
 def _interval(test: dict[str, Any]) -> str:
-    low, high = test["low"], test["high"]
-    return DASH if low is None else f"[{number(low, 4)}, {number(high, 4)}]"
+    return interval(test["low"], test["high"], 4)
 
 
 def _markdown(rows: list[list[str]], head: list[str], texts: int) -> str:

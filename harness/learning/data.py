@@ -15,6 +15,8 @@ INDEX = ["clip", "speaker", "country", "start", "frames"]
 class Packed:
     """One split in memory: `clips` (ids), `speakers`, `targets` (names), `labels` [clips, targets].
 
+    `speaker` and `country` [clips]: the same as numbers, in the order of their names.
+
     `levels` [frames, bands] float16 dB, memory-mapped on the CPU, resident on another device.
     """
 
@@ -33,6 +35,10 @@ class Packed:
             )
         self.clips = index["clip"].tolist()
         self.speakers = index["speaker"].to_numpy()
+        self.speaker, self.country = (
+            torch.tensor(np.unique(index[key], return_inverse=True)[1], device=device)
+            for key in ("speaker", "country")
+        )
         self.targets = [c for c in index.columns if c not in INDEX]
         self.labels = torch.tensor(index[self.targets].to_numpy(np.float32), device=device)
         self.levels = torch.from_numpy(levels).to(device)
@@ -42,7 +48,7 @@ class Packed:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def views(
+    def crops(
         self, clips: Tensor, frames: int, padding: float, offsets: Tensor | None = None
     ) -> Tensor:
         """Clips [batch] → log-mel [batch, 1, frames, bands] float32, cropped or padded.

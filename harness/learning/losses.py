@@ -8,11 +8,16 @@ from torch.nn import functional as F
 
 
 def ccc_loss(predictions: Tensor, labels: Tensor, reading: str = "per_target") -> Tensor:
-    """1 - mean over targets of the batch's CCC (Eq. 1, with Ĉ of §2.2).
+    """1 - mean over targets of `batch_ccc` (§2.2), which has the arguments: losses [...]."""
+    return 1 - batch_ccc(predictions, labels, reading).mean(dim=-1)
 
-    Predictions [..., batch, targets] and labels [batch, targets] give losses [...]. `reading`
-    "pooled": one CCC over all batch × targets entries, as released. A batch in which a target and
-    its prediction are both constant gives CCC 0, not NaN.
+
+def batch_ccc(predictions: Tensor, labels: Tensor, reading: str = "per_target") -> Tensor:
+    """CCC of each target over the batch (Eq. 1).
+
+    Predictions [..., batch, targets] and labels [batch, targets] give [..., targets]. `reading`
+    "pooled": one CCC over all batch × targets entries, as released: [..., 1]. A batch in which a
+    target and its prediction are both constant gives CCC 0, not NaN.
     """
     x, y = predictions.float(), labels.float()
     if reading == "pooled":
@@ -22,7 +27,7 @@ def ccc_loss(predictions: Tensor, labels: Tensor, reading: str = "per_target") -
     covariance = (dx * dy).mean(dim=-2)
     spread = dx.square().mean(dim=-2) + dy.square().mean(dim=0)
     distance = (x_mean.squeeze(-2) - y_mean).square()
-    return 1 - (2 * covariance / (spread + distance + 1e-10)).mean(dim=-1)
+    return 2 * covariance / (spread + distance + 1e-10)
 
 
 def standardised(z: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ QUIET_SECONDS = 20.0  # where no terminal watches, at most one line in this time
 class Line:
     """A progress bar on a terminal; elsewhere a printed line now and then, and the last epoch."""
 
-    def __init__(self, name: str, epochs: int, done: int) -> None:
+    def __init__(self, name: str, epochs: int) -> None:
         self.name, self.epochs = name, epochs
         self.printed = time.monotonic()
         self.bar = Progress(
@@ -24,7 +24,7 @@ class Line:
             TimeRemainingColumn(),
             disable=not sys.stdout.isatty() or parent_process() is not None,  # lines would mix
         )
-        self.task = self.bar.add_task(name, total=epochs, completed=done, text="")
+        self.task = self.bar.add_task(name, total=epochs, text="")
 
     def __enter__(self) -> "Line":
         self.bar.start()
@@ -35,7 +35,7 @@ class Line:
         losses = " ".join(f"{v:.3g}" for k, v in row.items() if k.startswith("loss_"))
         weights = " ".join(f"{v:.2g}" for k, v in row.items() if k.startswith("weight_"))
         text = f"losses {losses}  weights {weights}  dev Ĉ {row['dev_ccc']:.3f}"
-        self.bar.update(self.task, advance=1, text=text)
+        self.bar.update(self.task, completed=row["epoch"], text=text)
         last = row["epoch"] == self.epochs
         if self.bar.disable and (last or time.monotonic() - self.printed > QUIET_SECONDS):
             print(f"{self.name}: epoch {row['epoch']:.0f}/{self.epochs}  {text}", flush=True)

@@ -28,9 +28,10 @@ class State:
     seconds: list[float] = field(default_factory=list)  # of each epoch; the only thing that varies
     chosen: dict[str, Chosen] = field(default_factory=dict)
 
-    def choose(self, predictions: np.ndarray) -> None:
-        """Let each selection keep or replace its epoch, the history's last row being the newest."""
-        row = self.history[-1]
+    def finish_epoch(self, row: dict[str, float], predictions: np.ndarray) -> None:
+        """Take the epoch's row of the history; each selection keeps its epoch or takes this one."""
+        self.epoch += 1
+        self.history.append({"epoch": self.epoch, **row})
         scores = {"last": float(self.epoch), "best": row["dev_ccc"]}
         if "held_out_ccc" in row:
             scores["held_out"] = row["held_out_ccc"]

@@ -4,11 +4,12 @@ import argparse
 import json
 from pathlib import Path
 
-from harness.config.strict import profile
+from harness.config.rows import ROWS, TABLE2
+from harness.config.strict import profile, read_yaml
 from harness.config.tolerances import read_tolerances
 from harness.paper import read_paper
 from harness.verdict.outcome import Outcome
-from harness.verdict.profiles import judge_profile, profiles
+from harness.verdict.profiles import judge_family, tables
 from harness.verdict.recipes import Recipes
 from harness.verdict.report import record, show, text
 from harness.verdict.revisions import Folder, Revision, Tree, write
@@ -21,14 +22,17 @@ def check(options: argparse.Namespace) -> bool:
     The locks are of the profile in params.yaml, and count unless only others are asked for.
     """
     here, asked = profile(), options.profile or []
+    read_yaml(ROWS)  # DVC reads on where this refuses
     against, tolerances, paper = _against(options.against), read_tolerances(), read_paper()
     recipes = Recipes(against, Folder())
     looked = options.stale_only or not asked or here in asked
     gate = staleness(changed=recipes.stages()) if looked else None
-    names = [] if options.stale_only else asked or profiles([Folder(), against]) or [here]
+    pairs = [] if options.stale_only else _pairs(asked, here, against)
     checked = [
-        judge_profile(name, against, tolerances, paper, gate if name == here else None, recipes)
-        for name in names
+        judge_family(
+            name, family, against, tolerances, paper, gate if name == here else None, recipes
+        )
+        for name, family in pairs
     ]
     found = Outcome(checked, gate, options.strict)
     if options.json:
@@ -37,6 +41,18 @@ def check(options: argparse.Namespace) -> bool:
         write(options.md, text(found, markdown=True))
     show(found)
     return found.passes
+
+
+def _pairs(asked: list[str], here: str, against: Tree) -> list[tuple[str, str]]:
+    """(profile, family) of all results, or of those of some profiles, which have a Table 2."""
+    found = tables([Folder(), against])
+    if not asked:
+        return found or [(here, TABLE2)]
+    return [
+        (name, family)
+        for name in asked
+        for family in dict.fromkeys([TABLE2, *(family for one, family in found if one == name)])
+    ]
 
 
 def _against(name: str) -> Tree:

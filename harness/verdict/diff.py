@@ -12,6 +12,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from harness.config.rows import TABLE2
 from harness.config.strict import mapping
 from harness.config.tolerances import Tolerances, read_tolerances
 from harness.errors import RunError
@@ -23,7 +24,7 @@ from harness.verdict.results import BrokenError, Results, read_results, scores_i
 from harness.verdict.revisions import Folder, Revision, Tree, write
 from harness.verdict.staleness import Staleness, staleness
 
-PARAMS = ("params.yaml", "tolerances.yaml", "profiles/*.yaml", "profiles/*/*.yaml")
+PARAMS = ("params.yaml", "rows.yaml", "tolerances.yaml", "profiles/*.yaml", "profiles/*/*.yaml")
 ABSENT = "–"
 
 
@@ -31,7 +32,7 @@ ABSENT = "–"
 class Change:
     """A line of the table. `kind`: "param" or "metric"; `difference` and verdicts of metrics only.
 
-    `place`: the file or profile; `key`: the dotted key, or the row whose Ĉ it is.
+    `place`: the file, or profile and family; `key`: the dotted key, or the row whose Ĉ it is.
     """
 
     kind: str
@@ -107,38 +108,42 @@ def params(old: Tree, new: Tree) -> list[Change]:
 
 
 def metrics(old: Side, new: Side, tolerances: Tolerances, paper: Paper) -> list[Change]:
-    """Ĉ of every row of every profile in results/*/metrics.json, with its verdict on each side.
+    """Ĉ of every row in results/<profile>/<family>/metrics.json, with its verdict on each side.
 
-    The paper's corpus is judged against the paper; another one against the old revision.
+    Table 2 on the paper's corpus is judged against the paper; all else against the old revision.
     """
-    pattern, recipes = "results/*/metrics.json", Recipes(old.tree, new.tree)
+    pattern, recipes = "results/*/*/metrics.json", Recipes(old.tree, new.tree)
     files = sorted({path for side in (old, new) for path in side.tree.files(pattern)})
     found = []
     for file in files:
-        name = file.split("/")[1]
-        results = [_results(side, name) for side in (old, new)]
-        expected, of_paper = expectation(name, results[1] or results[0], results[0], paper)
+        _, name, family, _ = file.split("/")
+        results = [_results(side, name, family) for side in (old, new)]
+        either = results[1] or results[0]
+        expected, of_paper = expectation(name, family, either, results[0], paper)
         allowed = tolerances.paper if of_paper else tolerances.reference
-        moved = unmoved if of_paper else partial(recipes.difference, name)
+        moved = unmoved if of_paper else partial(recipes.difference, name, family)
         verdicts = [
-            _verdicts(side, name, of_side, expected, allowed, tolerances, of_rows)
+            _verdicts(side, name, family, of_side, expected, allowed, tolerances, of_rows)
             for side, of_side, of_rows in zip((old, new), results, (unmoved, moved), strict=True)
         ]
         scores = [
-            scores_in(side.tree.read(file) or "{}", f"{side.tree.name}: {file}")
+            scores_in(side.tree.read(file) or "{}", f"{side.tree.name}: {file}", family)
             for side in (old, new)
         ]
+        place = name if family == TABLE2 else f"{name}/{family}"
         for row in dict.fromkeys([*scores[0], *scores[1]]):
+            if "/" in row:  # of another family
+                continue
             before, after = (of_side.get(row) for of_side in scores)
             change = None if before is None or after is None else after - before
             judged = [of_side.get(row) for of_side in verdicts]
-            found.append(Change("metric", name, row, before, after, change, *judged))
+            found.append(Change("metric", place, row, before, after, change, *judged))
     return found
 
 
-def _results(side: Side, name: str) -> Results | None:
+def _results(side: Side, name: str, family: str) -> Results | None:
     try:
-        return read_results(side.tree.read, f"results/{name}")
+        return read_results(side.tree.read, f"results/{name}", family)
     except BrokenError as error:
         raise BrokenError(f"{side.tree.name}: {error}") from None
     except RunError as error:  # a file is missing
@@ -149,6 +154,7 @@ def _results(side: Side, name: str) -> Results | None:
 def _verdicts(
     side: Side,
     name: str,
+    family: str,
     results: Results | None,
     expected: Expected,
     allowed: Any,
@@ -156,7 +162,7 @@ def _verdicts(
     moved: Moved,
 ) -> dict[str, str]:
     gate = side.gate if side.profile == name else None
-    stale = stale_rows(gate, name, list(expected))
+    stale = stale_rows(gate, name, family, list(expected))
     if side.profile == name and side.fault:
         stale = dict.fromkeys(expected, side.fault)
     scores = {row: {"ccc": cells["ccc"]} for row, cells in expected.items() if "ccc" in cells}

@@ -10,7 +10,7 @@ from scipy.stats import t
 
 from harness.config.tolerances import Metrics, Spread, Tolerance
 from harness.paper import Paper, Printed
-from harness.verdict.results import METRICS, Results, Sample
+from harness.verdict.results import GAIN, Results, Sample
 
 SLACK = 1e-9  # floating point at the very edge of a tolerance
 
@@ -140,7 +140,7 @@ def committed(reference: Results) -> Expected:
     return {
         row: {
             metric: sample
-            for metric in METRICS
+            for metric in reference.measured
             if (sample := reference.sample(row, metric)).value is not None or metric == "ccc"
         }
         for row in reference.rows
@@ -171,7 +171,7 @@ def compare(
             behind = results.behind(row, metric) if results else [row]
             why = _stale(stale, behind) or contradiction
             observed = results.sample(row, metric) if results else Sample(None)
-            one = judge(row, metric, observed, sample, getattr(allowed, metric), spread, why)
+            one = judge(row, metric, observed, sample, allowed.of(metric), spread, why)
             if not one.verdict.passes and not why and not _diverged(one, results, behind):
                 reason = moved(behind)
                 one = replace(one, verdict=Verdict.CHANGED, note=reason) if reason else one
@@ -186,7 +186,7 @@ def unexpected(
     is returned as "row metric" and never counts as a pass."""
     judgements, others = [], []
     for row in results.rows:
-        for metric in METRICS:
+        for metric in results.measured:
             found = results.sample(row, metric).value
             if found is None or metric in expected.get(row, {}):
                 continue
@@ -207,7 +207,7 @@ def _stale(stale: dict[str, str], rows: list[str]) -> str | None:
 
 def _diverged(one: Judgement, results: Results | None, behind: list[str]) -> bool:
     """Whether the row and its baseline are there and the number is not: no change excuses that."""
-    baseline = not one.metric.endswith("gain") or len(behind) == 2
+    baseline = not one.metric.endswith(GAIN) or len(behind) == 2
     there = results is not None and one.row in results.rows and baseline
     return there and one.observed is None
 

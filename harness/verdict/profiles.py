@@ -1,12 +1,13 @@
-"""One profile's results in some tree, judged: what is expected of them, and which are stale."""
+"""A family's results in some tree, judged: what is expected of them, and which are stale."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.config.names import OTHERS
+from harness.config.rows import TABLE2, read_family
 from harness.config.strict import PARAMS, profile
-from harness.config.table import read_table
 from harness.config.tolerances import Tolerances
 from harness.paper import Paper
 from harness.verdict.judgement import (
@@ -21,30 +22,38 @@ from harness.verdict.judgement import (
     unexpected,
     unmoved,
 )
-from harness.verdict.recipes import Recipes, row_of
-from harness.verdict.results import FILES, Results, Sample, read_results
+from harness.verdict.recipes import Recipes, full_name, row_of
+from harness.verdict.results import Results, Sample, files, read_results, remedy
 from harness.verdict.revisions import Folder, Revision, Tree, UsageError
 from harness.verdict.staleness import Staleness
 
-FACTS = ("corpus", "split", "selection", "seeds", "targets", "speakers")  # of table2.json
+FACTS = ("corpus", "split", "selection", "seeds", "targets", "speakers")  # of the table
 
 
 @dataclass
 class Checked:
-    """One profile: its numbers, what they were compared with, and what they cannot tell.
+    """A family of a profile: its numbers, what they were compared with, and what they cannot tell.
 
     `base`: whose numbers are expected. `repeated`: whether its result files are those of the base.
-    `trained`: cells with the bytes of the base and all cells, or why nobody can say.
+    `trained`: rows whose cells have the bytes of the base and all rows, or why nobody can say.
+    `made`: whether all its cells are here; the numbers of one without them were only read.
     """
 
     profile: str
+    family: str
     base: str
     against: str
     cells: list[Judgement]
     commands: dict[str, str]  # row → what makes its cells and the table anew
     repeated: bool
     trained: tuple[int, int] | str
+    made: bool
     remarks: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The profile, and the family where that is not Table 2."""
+        return self.profile if self.family == TABLE2 else f"{self.profile}/{self.family}"
 
     @property
     def passes(self) -> bool:
@@ -66,53 +75,65 @@ def folder(name: str, tree: Tree) -> str:
     return f"results/{name}" if tree.files("params.yaml") else name
 
 
-def profiles(trees: Iterable[Tree]) -> list[str]:
-    """All profiles with a Table 2 in one of the trees."""
-    paths = [path for tree in trees for path in tree.files(folder(f"*/{FILES[-1]}", tree))]
-    return sorted({Path(path).parent.name for path in paths})
+def tables(trees: Iterable[Tree]) -> list[tuple[str, str]]:
+    """(profile, family) of all results in one of the trees; Table 2 comes first."""
+    found = set()
+    for tree in trees:
+        for file in ("metrics.json", "scores.csv"):
+            places = (Path(path) for path in tree.files(folder(f"*/*/{file}", tree)))
+            found |= {(path.parts[-3], path.parts[-2]) for path in places}
+        tops = (Path(path) for path in tree.files(folder(f"*/{TABLE2}.json", tree)))
+        found |= {(path.parent.name, TABLE2) for path in tops}
+    of_profiles = (pair for pair in found if pair[0] not in OTHERS)
+    return sorted(of_profiles, key=lambda pair: (pair[0], pair[1] != TABLE2, pair[1]))
 
 
 def expectation(
-    name: str, results: Results | None, reference: Results | None, paper: Paper
+    name: str, family: str, results: Results | None, reference: Results | None, paper: Paper
 ) -> tuple[Expected, bool]:
-    """What is expected of a profile, and whether it is the paper that expects it: the corpus's own
-    where that is the paper's, else the reference's."""
-    of_paper = (results.table["corpus"] if results else name) == paper.corpus
+    """What is expected of a family, and whether it is the paper that expects it: Table 2 on the
+    paper's own corpus; of all else it is the reference."""
+    of_paper = (results.table["corpus"] if results else name) == paper.corpus and family == TABLE2
     return printed(paper) if of_paper else committed(reference) if reference else {}, of_paper
 
 
-def judge_profile(
+def judge_family(
     name: str,
+    family: str,
     against: Tree,
     tolerances: Tolerances,
     paper: Paper,
     gate: Staleness | None,
     recipes: Recipes,
 ) -> Checked:
-    """The working tree's results of a profile; `gate` is None where the locks are of another one.
+    """The working tree's results of a profile's family; `gate`: None where the locks are of another
+    profile.
 
     Raises UsageError for a profile that is nowhere, RunError for results that cannot be read.
     """
-    results = read_results(Folder().read, f"results/{name}")
-    reference = read_results(against.read, folder(name, against))
-    expected, of_paper = expectation(name, results, reference, paper)
-    rows, seeds = _made(name, results or reference)
-    stale = stale_rows(gate, name, [*expected, *rows])
-    moved = _moved(name, against, recipes, reference is not None) if not of_paper else unmoved
+    results = read_results(Folder().read, f"results/{name}", family)
+    reference = read_results(against.read, folder(name, against), family)
+    expected, of_paper = expectation(name, family, results, reference, paper)
+    rows, seeds = _asked(name, family, results or reference)
+    stale = stale_rows(gate, name, family, [*expected, *rows])
+    known = reference is not None
+    moved = unmoved if of_paper else _moved(name, family, against, recipes, known)
     if not expected and moved(rows) is None:
         expected = {row: {"ccc": Sample(None)} for row in rows}
     allowed = tolerances.paper if of_paper else tolerances.reference
     cells = compare(results, expected, allowed, tolerances.spread, stale, moved)
     new, others = unexpected(results, expected, stale, moved) if results else ([], [])
-    first = "" if name == profile() else f"cp profiles/{name}.yaml {PARAMS} && "
+    there = f"{folder(name, against)}/{family}" if family != TABLE2 else folder(name, against)
     return Checked(
         name,
+        family,
         "the paper" if of_paper else against.name,
-        "the paper" if of_paper else f"{folder(name, against)} of {against.name}",
+        "the paper" if of_paper else f"{there} of {against.name}",
         [*cells, *new],
-        {row: f"{first}dvc repro {_cells(row, seeds)} table" for row in [*expected, *rows]},
-        not of_paper and _repeated(name, against, results, reference),
-        recipes.cells(name, [f"train@{row}-{seed}" for row in rows for seed in seeds]),
+        {row: _command(name, family, row) for row in [*expected, *rows]},
+        not of_paper and _repeated(name, family, against, results, reference),
+        recipes.cells(name, family, rows),
+        all(Path("runs", name, family, row, str(seed)).is_dir() for row in rows for seed in seeds),
         [
             *differences(results, None if of_paper else reference),
             *(f"nothing is expected of {one}" for one in others),
@@ -120,50 +141,55 @@ def judge_profile(
     )
 
 
-def _moved(name: str, against: Tree, recipes: Recipes, known: bool) -> Moved:
-    """What else than the base's its rows were made from. A profile of which the base has nothing is
+def _moved(name: str, family: str, against: Tree, recipes: Recipes, known: bool) -> Moved:
+    """What else than the base's its rows were made from. A family of which the base has nothing is
     new, and counts as such once it is committed."""
     if known:
-        return lambda rows: recipes.difference(name, rows)
-    if isinstance(against, Revision) and name in profiles([Revision("HEAD")]):
+        return lambda rows: recipes.difference(name, family, rows)
+    if isinstance(against, Revision) and (name, family) in tables([Revision("HEAD")]):
         return lambda rows: f"{against.name} has no results of {name}"
     return unmoved
 
 
-def _repeated(name: str, against: Tree, results: Results | None, reference: Results | None) -> bool:
+def _repeated(
+    name: str, family: str, against: Tree, results: Results | None, reference: Results | None
+) -> bool:
     """Whether all numbers are the same: those of metrics.json and scores.csv as they are written,
     and those of the table's rows, whose caption may name another machine."""
     if results is None or reference is None:
         return False
     ours, theirs = f"results/{name}", folder(name, against)
-    same = [Folder().read(f"{ours}/{f}") == against.read(f"{theirs}/{f}") for f in FILES[:2]]
+    same = [
+        Folder().read(f"{ours}/{f}") == against.read(f"{theirs}/{f}") for f in files(family)[:2]
+    ]
     return all(same) and results.table["rows"] == reference.table["rows"]
 
 
-def _made(name: str, results: Results | None) -> tuple[list[str], list[int]]:
-    """Rows and seeds of a profile: of a run, or of its params where nothing was run."""
+def _asked(name: str, family: str, results: Results | None) -> tuple[list[str], list[int]]:
+    """Rows and seeds of a family: of a run, or of the profile's params where nothing was run."""
     if results:
         return list(results.rows), [int(seed) for seed in results.table["seeds"]]
     path = PARAMS if name == profile() else Path("profiles", f"{name}.yaml")
     if not path.is_file():
         raise UsageError(f"there is no profile '{name}': neither results/{name} nor {path}")
-    _, rows, seeds = read_table(path)
-    return [row.name for row in rows], seeds
+    found = read_family(family, path)
+    return [full.partition("/")[2] for full in found.rows], found.seeds
 
 
-def _cells(row: str, seeds: list[int]) -> str:
-    listed = ",".join(map(str, seeds))
-    return f"train@{row}-{{{listed}}}" if len(seeds) > 1 else f"train@{row}-{listed}"
+def _command(name: str, family: str, row: str) -> str:
+    """What makes a row's cells and its table anew."""
+    first = "" if name == profile() else f"cp profiles/{name}.yaml {PARAMS} && "
+    return f"{first}{f'dvc repro train@{row} table' if family == TABLE2 else remedy(family)}"
 
 
-def stale_rows(gate: Staleness | None, name: str, rows: list[str]) -> dict[str, str]:
+def stale_rows(gate: Staleness | None, name: str, family: str, rows: list[str]) -> dict[str, str]:
     """Row → a stale stage behind its numbers; the cells of another row are not behind it."""
-    behind = gate.behind(f"results/{name}/{file}" for file in FILES) if gate else {}
-    found: dict[str, str] = {}
+    behind = gate.behind(f"results/{name}/{file}" for file in files(family)) if gate else {}
+    own, found = {full_name(row, family): row for row in rows}, dict[str, str]()
     for stage, reasons in behind.items():
         for reason in reasons:
             of = row_of(stage, reason)
-            for row in rows if of is None else [of]:
+            for row in rows if of is None else [own.get(of, of)]:
                 found.setdefault(row, f"{stage}: {reason}")
     return found
 

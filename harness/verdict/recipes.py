@@ -1,4 +1,4 @@
-"""What the numbers of two trees were made from, by dvc.lock: command, parameters, code, corpus.
+"""What the numbers of two trees were made from, by the locks: command, parameters, code, corpus.
 
 The hash of an output says that its bytes moved; the recipe says whether they had a reason to. What
 one stage writes and another one reads is no part of it.
@@ -9,57 +9,69 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from harness.config.rows import TABLE2, family_of
 from harness.config.strict import mapping
-from harness.verdict.results import FILES
+from harness.verdict.results import files
 from harness.verdict.revisions import Tree
 
+MAIN, FAMILIES = "dvc.yaml", "families/dvc.yaml"  # of Table 2, of every other family
 SOURCE = "data/source/"  # links to the corpora, which their owners may have edited
-PARAMETER, COMMAND = "params.yaml: ", "the command"
-CELL = re.compile(r"train@(.+)-\d+")
-ROW = re.compile(rf"{PARAMETER}(?:table\.)?rows\.([^. ]+)")
+COMMAND = "the command"
+PARAMETERS = ("params.yaml: ", "rows.yaml: ")
+TRAIN = re.compile(rf"(?:({FAMILIES}):)?train(?:-after)?@(.+)")
+ROW = re.compile(r"rows\.yaml: (?:table2\.(?P<own>[^. ]+)|(?:rows|after)\.(?P<other>[^. ]+))")
 
 Recipe = dict[tuple[str, str], Any]  # (stage, "the command", "params.yaml: key" or a path) → value
 
 
 class Lock:
-    """dvc.lock of a tree, without stages where there is none. Raises ParamsError for a broken one.
+    """dvc.lock and families/dvc.lock of a tree, without stages where there are none.
 
-    The stages of rows that left the table stay in it.
+    Stages are named as `dvc repro` takes them from the root. Those of rows that left their family
+    stay in it. Raises ParamsError for a lock that is broken.
     """
 
     def __init__(self, tree: Tree) -> None:
-        text = tree.read("dvc.lock")
-        content = mapping(text.encode(), f"{tree.name}: dvc.lock") if text else {}
-        self.stages: dict[str, Any] = content.get("stages") or {}
+        self.stages: dict[str, Any] = {}
+        for pipeline, first in ((MAIN, ""), (FAMILIES, f"{FAMILIES}:")):
+            file = f"{pipeline.removesuffix('.yaml')}.lock"
+            text = tree.read(file)
+            content = mapping(text.encode(), f"{tree.name}: {file}") if text else {}
+            self.stages |= {
+                f"{first}{name}": stage for name, stage in (content.get("stages") or {}).items()
+            }
 
     @cached_property
-    def wrote(self) -> dict[str, tuple[str, str | None]]:
-        """Output → its stage and its hash."""
-        return {
-            out["path"]: (name, out.get("md5"))
-            for name, stage in self.stages.items()
-            for out in stage.get("outs", [])
-        }
+    def wrote(self) -> dict[str, str | None]:
+        """Output → its hash."""
+        outs = (out for stage in self.stages.values() for out in stage.get("outs", []))
+        return {out["path"]: out.get("md5") for out in outs}
 
-    def of(self, profile: str) -> bool:
-        """Whether its table is this profile's."""
-        return f"results/{profile}/{FILES[-1]}" in self.wrote
+    def of(self, profile: str, family: str) -> bool:
+        """Whether the table of this family in it is this profile's."""
+        return f"results/{profile}/{family}.json" in self.wrote
+
+    def of_any(self, family: str) -> bool:
+        """Whether it has a table of this family, of whatever profile."""
+        return any(path.endswith(f"/{family}.json") for path in self.wrote)
 
     def recipe(self, stage: str) -> dict[str, Any]:
         """All that it was made from and that no other stage wrote."""
         entry = self.stages[stage]
         found = {COMMAND: entry.get("cmd")}
-        for values in entry.get("params", {}).values():
-            found |= {f"{PARAMETER}{key}": value for key, value in parameters(values).items()}
+        for file, values in entry.get("params", {}).items():
+            named = {f"{file}: {key}": value for key, value in flat(values).items()}
+            found |= {what: value for what, value in named.items() if concerns(stage, what)}
         for dep in entry.get("deps", []):
             path = dep["path"]
             if path.startswith(SOURCE) or not any(_touch(path, out) for out in self.wrote):
                 found[path] = dep.get("md5")
         return found
 
-    def behind_the_table(self) -> Iterator[str]:
-        """The stages that the result files come from, by what one wrote and another read."""
-        wanted = {path for path in self.wrote if path.endswith(tuple(f"/{f}" for f in FILES))}
+    def behind(self, family: str) -> Iterator[str]:
+        """The stages that a family's files come from, by what one wrote and another read."""
+        last = tuple(f"/{file}" for file in files(family))
+        wanted = {path for path in self.wrote if path.endswith(last)}
         left = dict(self.stages)
         while found := [
             name
@@ -76,77 +88,104 @@ class Recipes:
 
     def __init__(self, old: Tree, new: Tree) -> None:
         self._trees, self._locks = (old, new), (Lock(old), Lock(new))
-        self._known: dict[str, list[Recipe]] = {}
+        self._known: dict[tuple[str, str], list[Recipe]] = {}
 
     def stages(self) -> set[str]:
-        """The stages of both locks whose recipe differs."""
+        """The stages of both trees whose recipe differs."""
         old, new = self._locks
         both = old.stages.keys() & new.stages.keys()
         return {stage for stage in both if old.recipe(stage) != new.recipe(stage)}
 
-    def difference(self, profile: str, rows: Collection[str]) -> str | None:
-        """The first thing that differs of all that these rows depend on; None when nothing does."""
-        if profile not in self._known:
-            self._known[profile] = self._recipes(profile)
-        old, new = self._known[profile]
+    def difference(self, profile: str, family: str, rows: Collection[str]) -> str | None:
+        """The first thing that differs of all that these rows of a family's table depend on; None
+        when nothing does."""
+        if (profile, family) not in self._known:
+            self._known[profile, family] = self._recipes(profile, family)
+        old, new = self._known[profile, family]
+        names = [full_name(row, family) for row in rows]
         for stage, what in dict.fromkeys([*new, *old]):
-            counts = row_of(stage, what) in (None, *rows)
+            counts = row_of(stage, what) in (None, *names)
             if counts and old.get((stage, what)) != new.get((stage, what)):
                 return f"{stage.partition('@')[0]}: {what} differs"
         return None
 
-    def cells(self, profile: str, names: Iterable[str]) -> tuple[int, int] | str:
-        """How many of these stages wrote the same bytes, of how many; or why nobody can say."""
+    def cells(self, profile: str, family: str, rows: Iterable[str]) -> tuple[int, int] | str:
+        """Of how many of these rows the cells have the same bytes, of how many; or why nobody can
+        say."""
         for tree, lock in zip(self._trees, self._locks, strict=True):
-            if not lock.of(profile):
-                kind = "is of another profile" if lock.stages else "is missing"
-                return f"cells were not compared, because dvc.lock {kind} in {tree.name}"
-        old, new = (dict(lock.wrote.values()) for lock in self._locks)
-        same = [name in new and old.get(name) == new[name] for name in names]
+            if not lock.of(profile, family):
+                kind = "is of another profile" if lock.of_any(family) else "is missing"
+                return f"cells were not compared, because {lock_of(family)} {kind} in {tree.name}"
+        places = [f"runs/{profile}/{full_name(row, family)}" for row in rows]
+        old, new = (lock.wrote for lock in self._locks)
+        same = [place in new and old.get(place) == new[place] for place in places]
         return sum(same), len(same)
 
-    def _recipes(self, profile: str) -> list[Recipe]:
+    def _recipes(self, profile: str, family: str) -> list[Recipe]:
         """Of both sides. A lock of another profile still tells the code, which all have in common;
         the parameters are then those of the profile's own file. A base without it tells nothing."""
-        own = all(lock.of(profile) for lock in self._locks)
-        if not own and not settings(self._trees[0], profile):
+        own = all(lock.of(profile, family) for lock in self._locks)
+        if not own and not settings(self._trees[0], profile, family):
             return [{}, {}]
-        known = all(lock.stages for lock in self._locks)
+        known = all(lock.of_any(family) for lock in self._locks)
         found = []
         for tree, lock in zip(self._trees, self._locks, strict=True):
-            recipe = {} if own else settings(tree, profile)
-            for stage in lock.behind_the_table() if known else ():
+            recipe = {} if own else settings(tree, profile, family)
+            for stage in lock.behind(family) if known else ():
                 for what, value in lock.recipe(stage).items():
                     if own:
                         recipe[stage, what] = value
-                    elif what != COMMAND and not what.startswith((PARAMETER, SOURCE)):
+                    elif what != COMMAND and not what.startswith((*PARAMETERS, SOURCE)):
                         recipe[stage.partition("@")[0], what] = value
             found.append(recipe)
         return found
 
 
+def lock_of(family: str) -> str:
+    """The lock that a family's stages are in."""
+    return "dvc.lock" if family == TABLE2 else "families/dvc.lock"
+
+
+def full_name(row: str, family: str) -> str:
+    """Of a row as the family's files name it: "cnn10" of table2 → "table2/cnn10"."""
+    return row if "/" in row else f"{family}/{row}"
+
+
 def row_of(stage: str, what: str) -> str | None:
-    """The only row that a stage, or what it is made from, is about; None where all rows are."""
-    found = CELL.fullmatch(stage) or ROW.match(what)
-    return found[1] if found else None
+    """Full name of the only row that a stage, or what it is made from, is about; None where all
+    rows are."""
+    if train := TRAIN.fullmatch(stage):
+        return train[2] if train[1] else f"{TABLE2}/{train[2]}"
+    found = ROW.match(what)
+    return found and (found["other"] or f"{TABLE2}/{found['own']}")
 
 
-def settings(tree: Tree, profile: str) -> Recipe:
-    """The parameters of a profile, in the file that has it; none where there is no such file."""
+def concerns(stage: str, what: str) -> bool:
+    """Whether a stage's results can depend on it: not on the rows of another family, which DVC
+    cannot tell apart, but for Table 2's, which all may be compared with."""
+    row = row_of("", what)
+    family = family_of(stage.partition("@")[2])
+    return row is None or family_of(row) == TABLE2 or not family or family_of(row) == family
+
+
+def settings(tree: Tree, profile: str, family: str) -> Recipe:
+    """The parameters of a profile's family, in the files that have them; none where there are
+    none."""
     for file in ("params.yaml", f"profiles/{profile}.yaml"):
-        text = tree.read(file)
-        content = mapping(text.encode(), f"{tree.name}: {file}") if text else {}
+        content = _content(tree, file)
         if content.get("profile") == profile:
-            content.pop("sensitivity", None)  # no row of the table depends on it
-            return {(profile, f"{PARAMETER}{k}"): v for k, v in parameters(content).items()}
+            others = content.pop("families", None) or {}
+            found = {f"params.yaml: {k}": v for k, v in flat(content).items()}
+            found |= {f"params.yaml: families.{k}": v for k, v in flat(others.get(family)).items()}
+            rows = {f"rows.yaml: {k}": v for k, v in flat(_content(tree, "rows.yaml")).items()}
+            own = {what: v for what, v in rows.items() if concerns(f"@{family}", what)}
+            return {(profile, what): value for what, value in (found | own).items()}
     return {}
 
 
-def parameters(values: Any) -> dict[str, Any]:
-    """By dotted keys; of table.rows each row on its own: whether it is the global baseline."""
-    found = flat(values)
-    rows = enumerate(found.pop("table.rows", None) or [])
-    return found | {f"table.rows.{row}": place == 0 for place, row in rows}
+def _content(tree: Tree, file: str) -> Any:
+    text = tree.read(file)
+    return mapping(text.encode(), f"{tree.name}: {file}") if text else {}
 
 
 def flat(node: Any, above: str = "") -> dict[str, Any]:

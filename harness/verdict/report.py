@@ -6,14 +6,16 @@ from typing import Any
 
 from tabulate import tabulate
 
+from harness.config.rows import TABLE2
 from harness.verdict.judgement import Judgement, Verdict
 from harness.verdict.outcome import Outcome
 from harness.verdict.profiles import Checked
+from harness.verdict.results import remedy
 from harness.verdict.staleness import Staleness, together
 
-FORMS = {"ccc": "{:.4f}", "local_gain": "{:.2f}", "global_gain": "{:.2f}", "params": "{:.0f}"}
+FORMS = {"ccc": "{:.4f}", "params": "{:.0f}"}
+PERCENT = "{:.2f}"  # of a gain
 STYLES = {Verdict.OK: "green", Verdict.OKISH: "cyan", Verdict.CHANGED: "yellow"}  # others are red
-COMMANDS = {"dvc.yaml": "dvc repro", "sensitivity/dvc.yaml": "make readings"}
 HEADERS = ("row", "metric", "result", "expected", "OK ±", "OKish ±", "verdict", "command")
 ALIGN = ("left", "left", *["right"] * 4, "left", "left")
 
@@ -30,6 +32,7 @@ def record(found: Outcome) -> dict[str, Any]:
         "profiles": [
             {
                 "profile": one.profile,
+                "family": one.family,
                 "base": one.base,
                 "against": one.against,
                 "passes": one.passes,
@@ -38,6 +41,7 @@ def record(found: Outcome) -> dict[str, Any]:
                 "trained": one.trained
                 if isinstance(one.trained, str)
                 else dict(zip(("same", "of"), one.trained, strict=True)),
+                "made": one.made,
                 "remarks": one.remarks,
                 "cells": [c.record() | {"command": one.commands[c.row]} for c in one.cells],
             }
@@ -99,15 +103,15 @@ def lines(one: Checked) -> list[list[str]]:
 
 def _texts(cell: Judgement) -> list[str]:
     numbers = (cell.observed, cell.expected, cell.tolerance, cell.widened)
-    form = FORMS[cell.metric]
+    form = FORMS.get(cell.metric, PERCENT)
     shown = ["–" if value is None else form.format(value) for value in numbers]
     return [cell.row, cell.metric, *shown, cell.verdict.value]
 
 
 def summary(one: Checked) -> str:
-    """The profile, what it was compared with, and how many cells got which verdict."""
+    """The family, what it was compared with, and how many cells got which verdict."""
     counts = ", ".join(f"{number} {verdict}" for verdict, number in one.counts.items())
-    return f"{one.profile} against {one.against}: {counts}"
+    return f"{one.name} against {one.against}: {counts}"
 
 
 def notes(one: Checked) -> list[str]:
@@ -120,20 +124,24 @@ def notes(one: Checked) -> list[str]:
     found = [f"{why} ({', '.join(dict.fromkeys(rows))})" for why, rows in reasons.items()]
     if one.equal == len(one.cells) and one.base != "the paper" and not one.repeated:
         found.append("these numbers are equal, but others in the result files are not")
+    if not one.made:
+        found.append(
+            f"read and not made here: not all its cells are in runs/{one.profile}/{one.family}"
+        )
     return [*found, *one.remarks, *([one.trained] if isinstance(one.trained, str) else [])]
 
 
 def stages(gate: Staleness | None) -> list[tuple[str, list[str]]]:
-    """The staleness gate: a sentence for each pipeline, with a line for each group of stages."""
+    """The staleness gate: a sentence for each family, with a line for each group of stages."""
     if gate is None:
         return [("Stages: not looked at, because dvc.lock is of another profile.", [])]
     found = []
-    for pipeline, every in gate.pipelines().items():
+    for family, every in gate.families().items():
         stale = [stage for stage in every if stage in gate.reasons]
-        command = COMMANDS.get(pipeline, f"dvc repro {pipeline}")
-        first = f"Stages of {pipeline}: {len(stale)} of {len(every)} are STALE; run `{command}`."
+        command = "make repro" if family == TABLE2 else remedy(family)
+        first = f"Stages of {family}: {len(stale)} of {len(every)} are STALE; run `{command}`."
         if not stale:
-            first = f"Stages of {pipeline}: all {len(every)} are as the lock has them."
+            first = f"Stages of {family}: all {len(every)} are as the lock has them."
         elif gate.idle.issuperset(stale):
             first += " None of their results are here, so nothing fails."
         found.append((first, [f"- {name}: {why}" for name, why in _reasons(gate, stale)]))

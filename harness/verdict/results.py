@@ -1,4 +1,4 @@
-"""What a run of one profile found: results/<profile>/, read for comparison with another run."""
+"""What a run of one family found, in results/<profile>/, read for comparison with another run."""
 
 import io
 import json
@@ -12,14 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from harness.config.table import Row, global_baseline, local_baseline
+from harness.config.rows import TABLE2
 from harness.errors import RunError
 
-METRICS = ("ccc", "local_gain", "global_gain", "params")
 AGREE = 1e-5  # scores.csv has six decimals
-FILES = ("metrics.json", "scores.csv", "table2.json")
-
-REMEDY = "run `dvc repro table`, or take it from another revision"
+GAIN = "_gain"
 
 Read = Callable[[str], str | None]
 
@@ -37,9 +34,23 @@ class Sample:
     rounding: float = 0.0
 
 
+def files(family: str) -> tuple[str, str, str]:
+    """What is read of a family, in a profile's folder: Ĉ, every score, the table."""
+    return f"{family}/metrics.json", f"{family}/scores.csv", f"{family}.json"
+
+
+def remedy(family: str) -> str:
+    """The command that makes a family's results anew."""
+    return "dvc repro table" if family == TABLE2 else f"make family F={family}"
+
+
 @dataclass(frozen=True)
 class Results:
-    """table2.json; metrics.json, row → Ĉ; scores.csv, row → seed → Ĉ of the table's selection."""
+    """The family's table; metrics.json, row → Ĉ; scores.csv, row → seed → Ĉ of the row's selection.
+
+    The family's own rows have short names, rows of another family that they are compared with full
+    ones; those have no line in the table.
+    """
 
     table: dict[str, Any]
     metrics: dict[str, float]
@@ -50,15 +61,18 @@ class Results:
         return {row["row"]: row for row in self.table["rows"]}
 
     @cached_property
-    def _order(self) -> list[Row]:
-        return [Row(name, row["encoder"], row["method"]) for name, row in self.rows.items()]
+    def measured(self) -> list[str]:
+        """The metrics of this table: "ccc", a gain for each kind of comparison, "params"."""
+        return ["ccc", *(f"{kind}{GAIN}" for kind in self.table["kinds"]), "params"]
 
     def behind(self, row: str, metric: str) -> list[str]:
         """The rows whose cells a metric comes from: a gain has its baseline's too."""
-        baseline = {"local_gain": local_baseline, "global_gain": global_baseline}.get(metric)
-        own = next((one for one in self._order if one.name == row), None)
-        other = baseline(own, self._order) if baseline and own else None
-        return [row, other.name] if other else [row]
+        compared = self._compared(row, metric)
+        return [row, compared["baseline"]] if compared else [row]
+
+    def _compared(self, row: str, metric: str) -> dict[str, Any]:
+        against = self.rows.get(row, {}).get("against", {})
+        return against.get(metric.removesuffix(GAIN), {}) if metric.endswith(GAIN) else {}
 
     def sample(self, row: str, metric: str) -> Sample:
         """The metric with its seeds' spread; its value is None when the row or number is not there.
@@ -67,6 +81,8 @@ class Results:
         baseline, C and B their means: the linearised ratio of paired samples (Cochran 1977, §6.4).
         """
         found = self.metrics.get(row) if metric == "ccc" else self.rows.get(row, {}).get(metric)
+        if metric.endswith(GAIN):
+            found = self._compared(row, metric).get("gain")
         if not isinstance(found, int | float) or not math.isfinite(found):
             return Sample(None)
         if metric == "params":
@@ -89,7 +105,7 @@ class Results:
         """Why the files cannot be of one run: Ĉ differs between them. None when it does not."""
         ours, seeds = self.metrics.get(row), list(self.scores.get(row, {}).values())
         others = {
-            "table2.json": self.rows.get(row, {}).get("ccc"),
+            "the table": self.rows.get(row, {}).get("ccc"),
             "scores.csv": statistics.fmean(seeds) if seeds else None,
         }
         for file, other in others.items():
@@ -106,39 +122,48 @@ class BrokenError(RunError):
     """A file is there, and what it holds cannot be a result."""
 
 
-def read_results(read: Read, folder: str) -> Results | None:
-    """A folder like results/synthetic; None when it has none of the three files.
+def read_results(read: Read, folder: str, family: str = TABLE2) -> Results | None:
+    """A family's results in a folder like results/synthetic; None when it has none of the files.
 
     `read`: path → text or None. Raises RunError for one that is missing beside others, BrokenError
     for one that cannot be read.
     """
-    texts = {file: read(f"{folder}/{file}") for file in FILES}
+    texts = {file: read(f"{folder}/{file}") for file in files(family)}
     if not any(texts.values()):
         return None
     for file, text in texts.items():
         if not text:
-            raise RunError(f"{folder}/{file} is missing; run `dvc repro table`")
-    metrics = scores_in(texts["metrics.json"] or "", f"{folder}/metrics.json")
-    with _reading(f"{folder}/table2.json"):
-        table = _json(texts["table2.json"] or "")
-        names = [(row["row"], row["encoder"], row["method"])[0] for row in table["rows"]]
-        if len(set(names)) < len(names):
-            raise ValueError("it has a row twice")
-        for row in table["rows"]:
-            _numbers({metric: row.get(metric) for metric in METRICS}, f"{row['row']} ")
-        selection, _ = table["selection"], (table["corpus"], [int(seed) for seed in table["seeds"]])
-    with _reading(f"{folder}/scores.csv"):
-        return Results(table, metrics, _scores(texts["scores.csv"] or "", selection))
+            raise RunError(f"{folder}/{file} is missing; run `{remedy(family)}`")
+    measured, each, table_file = files(family)
+    metrics = scores_in(texts[measured] or "", f"{folder}/{measured}", family)
+    with _reading(f"{folder}/{table_file}", family):
+        table = _json(texts[table_file] or "")
+        _check_table(table)
+    with _reading(f"{folder}/{each}", family):
+        selections = {row["row"]: row["selection"] for row in table["rows"]}
+        return Results(table, metrics, _scores(texts[each] or "", selections, metrics))
 
 
-def scores_in(text: str, name: str) -> dict[str, Any]:
+def scores_in(text: str, name: str, family: str = TABLE2) -> dict[str, Any]:
     """metrics.json: row → Ĉ, which may be no number; BrokenError, with the file's name, if not."""
-    with _reading(name):
+    with _reading(name, family):
         found = _json(text)
         if not isinstance(found, dict):
             raise ValueError("no mapping of rows to numbers")
         _numbers(found)
         return found
+
+
+def _check_table(table: Any) -> None:
+    names = [(row["row"], row["selection"])[0] for row in table["rows"]]
+    if len(set(names)) < len(names):
+        raise ValueError("it has a row twice")
+    _ = table["corpus"], list(table["kinds"]), [int(seed) for seed in table["seeds"]]
+    for row in table["rows"]:
+        _numbers({metric: row.get(metric) for metric in ("ccc", "params")}, f"{row['row']} ")
+        for kind, compared in row["against"].items():
+            _numbers({f"{kind}{GAIN}": compared["gain"]}, f"{row['row']} ")
+            str(compared["baseline"])
 
 
 def _numbers(values: dict[str, Any], of: str = "") -> None:
@@ -147,7 +172,10 @@ def _numbers(values: dict[str, Any], of: str = "") -> None:
             raise ValueError(f"{of}{name} is {value!r}, no number")
 
 
-def _scores(text: str, selection: str) -> dict[str, dict[int, float]]:
+def _scores(
+    text: str, selections: dict[str, str], metrics: dict[str, float]
+) -> dict[str, dict[int, float]]:
+    """Row → seed → Ĉ. A row of another family counts with the selection that has its Ĉ."""
     frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)  # a row may be "nan"
     keys = ["row", "seed", "selection", "target"]
     cut, twice = (frame.fillna("") == "").any(axis=1), frame.duplicated(keys)
@@ -155,11 +183,15 @@ def _scores(text: str, selection: str) -> dict[str, dict[int, float]]:
         if lines.any():
             raise ValueError(f"line {lines.to_numpy().argmax() + 2} {fault}")
     frame["ccc"] = pd.to_numeric(frame["ccc"])
-    means = frame[(frame["target"] == "mean") & (frame["selection"] == selection)]
-    return {
-        str(row): {int(seed): float(c) for seed, c in zip(of["seed"], of["ccc"], strict=True)}
-        for row, of in means.dropna(subset=["ccc"]).groupby("row")
-    }
+    means = frame[frame["target"] == "mean"].dropna(subset=["ccc"])
+    found: dict[str, dict[int, float]] = {}
+    for names, of in means.groupby(["row", "selection"], sort=False):
+        row, selection = map(str, names)
+        each = {int(seed): float(c) for seed, c in zip(of["seed"], of["ccc"], strict=True)}
+        near = abs(statistics.fmean(each.values()) - (metrics.get(row) or math.nan)) <= AGREE
+        if selection == selections.get(row) or (row not in selections and near):
+            found.setdefault(row, each)
+    return found
 
 
 def _json(text: str) -> Any:
@@ -173,10 +205,11 @@ def _json(text: str) -> Any:
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
+def _reading(name: str, family: str) -> Iterator[None]:
+    end = f"run `{remedy(family)}`, or take it from another revision"
     try:
         yield
     except KeyError as error:
-        raise BrokenError(f"{name} cannot be read: it has no {error}; {REMEDY}") from None
+        raise BrokenError(f"{name} cannot be read: it has no {error}; {end}") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise BrokenError(f"{name} cannot be read: {error}; {REMEDY}") from None
+        raise BrokenError(f"{name} cannot be read: {error}; {end}") from None

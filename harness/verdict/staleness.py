@@ -19,11 +19,10 @@ from dvc.dependency.param import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from harness.config.rows import TABLE2, family_of
 from harness.errors import RunError
-from harness.verdict.recipes import SOURCE, parameters
+from harness.verdict.recipes import FAMILIES, MAIN, SOURCE, concerns, flat
 from harness.verdict.revisions import Revision, git, ignored
-
-MAIN = "dvc.yaml"
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,9 @@ class Staleness:
     """`reasons`: stage → why it differs from its lock. `upstream`: stage → all that it depends on.
 
     `writes`: path of an output → its stage. `remade`: path → the stages that read other bytes of it
-    than there are. `idle`: stale stages of a pipeline beside dvc.yaml whose results are not here to
-    be wrong. Stages are named as DVC names them, "train@cnn10-1".
+    than there are. `idle`: stale stages of a family other than Table 2 whose results are not here
+    to be wrong. Stages are named as DVC names them, "train@cnn10"; one that no result can come from
+    (a row of a family that params.yaml does not name) is none.
     """
 
     reasons: dict[str, list[str]]
@@ -51,22 +51,28 @@ class Staleness:
         sources = last.union(*(self.upstream[stage] for stage in last))
         return {stage: why for stage, why in self.reasons.items() if stage in sources}
 
-    def pipelines(self) -> dict[str, list[str]]:
-        """dvc.yaml and the others → the stages of each."""
+    def families(self) -> dict[str, list[str]]:
+        """Table 2 and the others → the stages of each; a pipeline of one's own by its file."""
         found: dict[str, list[str]] = {}
         for stage in self.upstream:
-            file, _, rest = stage.partition(":")
-            found.setdefault(file if rest else MAIN, []).append(stage)
+            found.setdefault(_family(stage), []).append(stage)
         return found
 
 
+def _family(stage: str) -> str:
+    file, colon, name = stage.partition(":")
+    if not colon:
+        return TABLE2
+    return family_of(name.partition("@")[2]) if file == FAMILIES else file
+
+
 def together(stages: Iterable[str]) -> dict[str, list[str]]:
-    """Stages with the cells of a matrix as one: {"train (27 cells)": [all of them]}."""
+    """Stages with the rows of one as one: {"train (9 rows)": [all of them]}."""
     groups: dict[str, list[str]] = defaultdict(list)
     for stage in stages:
         groups[stage.partition("@")[0]].append(stage)
     return {
-        each[0] if len(each) == 1 else f"{name} ({len(each)} cells)": each
+        each[0] if len(each) == 1 else f"{name} ({len(each)} rows)": each
         for name, each in groups.items()
     }
 
@@ -102,8 +108,13 @@ def _compare(repo: Any, root: Path, changed: set[str]) -> Staleness:
     everything = [s for s in repo.index.stages if not s.is_data_source]  # those lock themselves
     paths = {_path(item) for stage in everything for item in (*stage.deps, *stage.outs)}
     unseen = ignored(paths, root)
-    graph, tree, locks = repo.index.graph, _Tree(), _Locks(everything)
-    upstream = {_name(s): {_name(up) for up in networkx.descendants(graph, s)} for s in graph}
+    graph, tree = repo.index.graph, _Tree()
+    behind = {stage: networkx.descendants(graph, stage) for stage in graph}
+    ends = [s for s in everything if any(_path(out) not in unseen for out in s.outs)]
+    counted = {*ends, *(up for stage in ends for up in behind[stage])}
+    everything = [stage for stage in everything if stage in counted]
+    locks = _Locks(everything)
+    upstream = {_name(s): {_name(up) for up in behind[s]} for s in everything}
     reasons = {_name(stage): list(_reasons(stage, unseen, tree)) for stage in everything}
     old = changed | {stage for stage, why in reasons.items() if why}
     readers: dict[str, dict[str, None]] = defaultdict(dict)  # of bytes that are there no more
@@ -120,12 +131,12 @@ def _compare(repo: Any, root: Path, changed: set[str]) -> Staleness:
     stale = {stage: why for stage, why in reasons.items() if why}
     remade = {place: [s for s in names if s not in stale] for place, names in readers.items()}
     writes = {_path(out): _name(stage) for stage in everything for out in stage.outs}
-    here = {MAIN} | {
-        stage.path_in_repo
-        for stage in everything
+    here = {TABLE2} | {
+        _family(_name(stage))
+        for stage in ends
         if any(_path(out) not in unseen and out.exists for out in stage.outs)
     }
-    idle = {_name(stage) for stage in everything if stage.path_in_repo not in here}
+    idle = {_name(stage) for stage in everything if _family(_name(stage)) not in here}
     remade = {place: names for place, names in remade.items() if names}
     return Staleness(stale, upstream, writes, remade, frozenset(idle & stale.keys()))
 
@@ -139,7 +150,9 @@ def _reasons(stage: Any, unseen: set[str], tree: "_Tree") -> Iterator[str]:
         yield "cmd changed"
     for item in items:
         if isinstance(item, ParamsDependency):
-            yield from tree.params(item)
+            for what in tree.params(item):
+                if concerns(_name(stage), what):
+                    yield what
         elif not item.hash_info:
             yield f"{_path(item)} is not in the lock"
         elif _seen(item, unseen):
@@ -172,7 +185,7 @@ class _Tree:
             if isinstance(names, str):  # of the whole file: new, deleted
                 yield f"{path}: {names}"
                 continue
-            locked, here = parameters(item.hash_info.value or {}), parameters(item.read_params())
+            locked, here = flat(item.hash_info.value or {}), flat(item.read_params())
             for key in dict.fromkeys([*locked, *here]):
                 if key not in here:
                     yield f"{path}: {key} deleted"
@@ -208,7 +221,7 @@ class _Locks:
         if not below or not all(out.hash_info for _, out in below):
             return None
         size, files = sum(o.meta.size or 0 for _, o in below), sum(_files(o) for _, o in below)
-        more = _files(dep) > files  # rows that left the table
+        more = _files(dep) > files  # rows that left their family
         if more or (size, files) == (dep.meta.size or 0, _files(dep)):
             return None
         last = f"{path} is not what the {len(below)} stages below it wrote last"
@@ -222,7 +235,7 @@ def _files(item: Any) -> int:
 def _name(stage: Any) -> str:
     """As `dvc repro` takes it from the root; DVC's own `addressing` is off inside a revision."""
     file = stage.path_in_repo
-    return stage.name if file == "dvc.yaml" else f"{file}:{stage.name}" if stage.name else file
+    return stage.name if file == MAIN else f"{file}:{stage.name}" if stage.name else file
 
 
 def _path(item: Any) -> str:

@@ -1,19 +1,21 @@
 """Every number of params.yaml that decides how much is allocated has a bound."""
 
-from pathlib import Path
+import copy
 
 import pytest
 from ruamel.yaml import YAML
 
 from harness.config.features import Features
 from harness.config.readings import read_readings
+from harness.config.statistics import Statistics
 from harness.config.strict import block, parse
 from harness.config.training import Train
 from harness.corpora.synthetic import Params
 from harness.errors import ParamsError
+from tests.clone import PARAMS
 
 HUGE = 10**9
-CONTENT = YAML(typ="safe").load(Path("params.yaml"))
+CONTENT = PARAMS
 MODELS = {"train": Train, "features": Features, "corpus": Params}
 UNBOUNDED = {"seed", "low"}  # they decide no size
 
@@ -39,7 +41,7 @@ def test_there_are_such_numbers():
 )
 def test_a_huge_number_is_refused_with_its_key(tmp_path, key, place):
     path = tmp_path / "params.yaml"
-    content = YAML(typ="safe").load(Path("params.yaml"))
+    content = copy.deepcopy(CONTENT)
     node = content[key]
     for name in place[:-1]:
         node = node[name]
@@ -56,4 +58,21 @@ def test_a_huge_number_is_refused_with_its_key(tmp_path, key, place):
 
 def test_epochs_are_bounded_too():
     with pytest.raises(ParamsError, match="epochs"):
-        read_readings(f"cnn10+epochs={HUGE}")
+        read_readings({"epochs": HUGE})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("resamples", 0),
+        ("resamples", 99),
+        ("resamples", 1000000000),  # gigabytes of draws
+        ("level", 95),
+        ("level", 0.9999999999999999),  # an infinite interval
+        ("level", 0.05),  # α for the level
+        ("seed", -1),
+    ],
+)
+def test_statistics_out_of_range_are_named(key, value):
+    with pytest.raises(ParamsError, match=rf"'statistics.{key}'"):
+        parse(Statistics, CONTENT["statistics"] | {key: value}, "statistics")

@@ -1,13 +1,13 @@
-"""One rule for rows and profiles, known to every reader of params.yaml."""
+"""One rule for the names of profiles, families and rows, known to every reader."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from harness.config.names import OTHERS, RULE, name, profile_name, varied
-from harness.config.readings import changes
-from harness.config.strict import block, profile
-from harness.config.table import Sensitivity, Table, read_table, row_blocks
+from harness.config.names import OTHERS, RULE, name, profile_name
+from harness.config.rows import families, read_family, read_rows
+from harness.config.strict import profile
 from harness.errors import ParamsError
 
 GOOD = ["resnet18-rrtn-ruwl", "a", "9", "my_row", "x" * 64, "1e-5"]
@@ -15,8 +15,6 @@ BAD = [
     *("resnet18-v1.5", "my row", "-dash", "a@b", "row[1]", "a;b", "$HOME", "${HOME}", "a/b", ".."),
     *("", "_a", "A", "é", "a\n", "x" * 65, "a+b=c", "a:b", "a,b", "{a}", "a*", "~", "a'b", 'a"b'),
 ]
-CHANGED = ["a+epochs=3", "a+fixed_weights=1,1,1e-5", "a+ccc_loss=pooled+head_dropout=0.5"]
-UNCHANGED = ["a", "a+", "a+b", "a+b=", "a+b=c d", "a+b=$HOME", "a+b=c;d", "A+b=c", "a+b=c/d"]
 
 
 @pytest.mark.parametrize("text", GOOD)
@@ -31,18 +29,6 @@ def test_what_is_no_name_is_refused_with_the_rule(text):
         name(text)
 
 
-@pytest.mark.parametrize("text", CHANGED)
-def test_a_row_with_changed_readings_is_taken(text):
-    assert varied(text) == text
-    assert changes(text)
-
-
-@pytest.mark.parametrize("text", [*UNCHANGED, "a" + "+b=c" * 60])
-def test_other_rows_with_changes_are_refused(text):
-    with pytest.raises(ValueError, match=r"row\+key=value|no name|longer"):
-        varied(text)
-
-
 @pytest.mark.parametrize("text", OTHERS)
 def test_a_profile_is_not_called_like_a_folder_with_another_meaning(text):
     assert name(text) == text
@@ -51,52 +37,57 @@ def test_a_profile_is_not_called_like_a_folder_with_another_meaning(text):
 
 
 @pytest.fixture
-def write(tmp_path):
-    def params(row="a", listed=None, varied="a+epochs=3", profile="toy", seeds="[1]"):
-        path = tmp_path / "params.yaml"
-        path.write_text(
-            f"profile: {profile!r}\nrows:\n  {row!r}: {{encoder: cnn10, method: vanilla}}\n"
-            f"table: {{rows: [{(row if listed is None else listed)!r}], seeds: {seeds}}}\n"
-            f"sensitivity: {{rows: [{varied!r}], seeds: {seeds}}}\n"
-        )
-        return path
+def write(tmp_path, monkeypatch):
+    """params.yaml and rows.yaml with a name in some place; current directory."""
+    monkeypatch.chdir(tmp_path)
 
-    return params
+    def files(table2="a", row="mine/b", kind="it", family="mine", profile="toy", seeds="[1]"):
+        block = "{encoder: cnn10, views: [clean], terms: [ccc], weighting: fixed"
+        Path("params.yaml").write_text(
+            f"profile: {profile!r}\nseeds: {seeds}\nfamilies: {{{family!r}: {{seeds: {seeds}}}}}\n"
+        )
+        Path("rows.yaml").write_text(
+            f"table2:\n  {table2!r}: {block}}}\n"
+            f"rows:\n  {row!r}: {block}, against: {{{kind!r}: table2/a}}}}\n"
+        )
+
+    return files
 
 
 def test_good_names_are_read(write):
-    path = write()
-    assert read_table(path)[0] == "toy"
-    assert list(row_blocks(path)) == ["a"]
-    assert block(Sensitivity, "sensitivity", path).rows == ["a+epochs=3"]
+    write()
+    assert (profile(), families()) == ("toy", ["table2", "mine"])
+    assert list(read_family("mine").rows) == ["mine/b"]
 
 
-def sensitivity(path):
-    return block(Sensitivity, "sensitivity", path)
+PLACES = {
+    "table2": ("{}", read_rows),
+    "row": ("mine/{}", read_rows),
+    "family": ("{}", families),
+    "kind": ("{}", read_rows),
+    "profile": ("{}", profile),
+}
 
 
 @pytest.mark.parametrize("text", ["resnet18-v1.5", "my row", "-dash", "a@b", "$HOME", "row[1]"])
-@pytest.mark.parametrize(
-    ("key", "form", "read"),
-    [
-        ("row", "{}", read_table),
-        ("row", "{}", row_blocks),
-        ("listed", "{}", read_table),
-        ("profile", "{}", profile),
-        ("varied", "{}+epochs=3", sensitivity),
-        ("varied", "a+epochs={} ", sensitivity),
-    ],
-)
-def test_every_reader_refuses_a_name_in_one_line_with_the_rule(write, text, key, form, read):
-    with pytest.raises(ParamsError, match=r"params\.yaml:?.*: ") as caught:
-        read(write(**{key: form.format(text)}))
+@pytest.mark.parametrize("place", PLACES)
+def test_every_reader_refuses_a_name_in_one_line_with_the_rule(write, text, place):
+    form, read = PLACES[place]
+    write(**{place: form.format(text)})
+    with pytest.raises(ParamsError, match=r"(params|rows)\.yaml:?.*: ") as caught:
+        read()
     assert "\n" not in str(caught.value)
-    assert RULE in str(caught.value) or "letters, digits" in str(caught.value)
+    assert RULE in str(caught.value)
 
 
 @pytest.mark.parametrize("seed", ["-1", "4294967296", "1.0", "one"])
 def test_a_seed_that_a_generator_does_not_take_is_refused(write, seed):
-    path = write(seeds=f"[{seed}]")
-    for model, key in ((Table, "table"), (Sensitivity, "sensitivity")):
-        with pytest.raises(ParamsError, match=rf"'{key}\.seeds\.0' = "):
-            block(model, key, path)
+    write(seeds=f"[{seed}]")
+    with pytest.raises(ParamsError, match=r"'seeds\.0' = "):
+        families()
+
+
+def test_a_seed_is_listed_once(write):
+    write(seeds="[1, 1]")
+    with pytest.raises(ParamsError, match="1 is listed twice"):
+        families()

@@ -1,10 +1,10 @@
-"""harness.config.readings: presets, what differs from them, and rows with one reading changed."""
+"""harness.config.readings: presets, what differs from them, and what a row changes."""
 
 import shutil
 
 import pytest
 
-from harness.config.readings import PRESETS, SILENCE, Readings, base, changes, read_readings
+from harness.config.readings import PRESETS, SILENCE, Readings, read_readings
 from harness.errors import ParamsError
 from tests.readings import REPOSITORY, readings
 
@@ -45,7 +45,7 @@ def test_the_presets_differ_where_the_release_contradicts_the_text():
 def read_readings_of(preset):
     from harness.config.strict import block
 
-    return block(Readings, "", REPOSITORY / PRESETS / f"{preset}.yaml")
+    return block(Readings, {}, REPOSITORY / PRESETS / f"{preset}.yaml")
 
 
 def test_a_key_in_params_comes_before_the_presets(params):
@@ -55,51 +55,48 @@ def test_a_key_in_params_comes_before_the_presets(params):
 
 
 @pytest.mark.parametrize(
-    ("row", "changed"),
+    "changed",
     [
-        ("cnn10-rrtn", {}),
-        ("cnn10-rrtn+ccc_loss=pooled", {"ccc_loss": "pooled"}),
-        ("a+fixed_weights=1,1,0.00001", {"fixed_weights": [1, 1, 1e-5]}),
-        ("a+epochs=7+head_dropout=0.25", {"epochs": 7, "head_dropout": 0.25}),
+        {},
+        {"ccc_loss": "pooled"},
+        {"fixed_weights": [1, 1, 1e-5]},
+        {"epochs": 7, "padding": "zero_db"},
     ],
 )
-def test_a_rows_name_changes_readings(params, row, changed):
-    assert changes(row) == changed
-    assert base(row) == row.split("+")[0]
-    path = params("preset: paper\n  epochs: 3")
+def test_a_row_changes_readings(params, changed):
     expected = readings(epochs=3).model_dump() | changed
-    assert read_readings(row, path).model_dump() == expected
+    assert read_readings(changed, params("preset: paper\n  epochs: 3")).model_dump() == expected
 
 
 def test_a_row_may_change_the_preset_and_keeps_what_params_sets(params):
-    found = read_readings("a+preset=released", params("preset: paper\n  epochs: 3"))
+    found = read_readings({"preset": "released"}, params("preset: paper\n  epochs: 3"))
     assert (found.epochs, found.ccc_loss) == (3, "pooled")
 
 
 @pytest.mark.parametrize(
-    ("text", "row", "message"),
+    ("text", "changed", "message"),
     [
-        ("preset: papr", "", r"'papr' is not one of \['paper', 'released'\]"),
-        ("epochs: 3", "", "'readings.preset' is missing"),
-        ("preset: paper\n  epoch: 3", "", "params.yaml:3: 'readings.epoch'.*mean 'epochs'"),
-        ("preset: paper\n  ccc_loss: poold", "", "params.yaml:3: .*mean 'pooled'"),
-        ("preset: paper\n  epochs: 0", "", "'readings.epochs' = 0"),
-        ("preset: paper\n  head_dropout: 1", "", "'readings.head_dropout' = 1"),
-        ("preset: paper\n  fixed_weights: [1, 1]", "", "'readings.fixed_weights'"),
-        ("preset: paper\n  epochs:", "", "params.yaml:3: 'readings.epochs' = None"),
-        ("preset: paper", "a+ccc_los=pooled", r"readings of 'a\+.*mean 'ccc_loss'"),
-        ("preset: paper", "a+ccc_loss=poled", "mean 'pooled'"),
-        ("preset: paper", "a+pooled", "'pooled' is no change of a reading; use key=value"),
+        ("preset: papr", {}, r"'papr' is not one of \['paper', 'released'\]"),
+        ("epochs: 3", {}, "'readings.preset' is missing"),
+        ("preset: paper\n  epoch: 3", {}, "params.yaml:3: 'readings.epoch'.*mean 'epochs'"),
+        ("preset: paper\n  ccc_loss: poold", {}, "params.yaml:3: .*mean 'pooled'"),
+        ("preset: paper\n  epochs: 0", {}, "'readings.epochs' = 0"),
+        ("preset: paper\n  head_dropout: 1", {}, "'readings.head_dropout' = 1"),
+        ("preset: paper\n  fixed_weights: [1, 1]", {}, "'readings.fixed_weights'"),
+        ("preset: paper\n  epochs:", {}, "params.yaml:3: 'readings.epochs' = None"),
+        ("preset: paper", {"ccc_los": "pooled"}, "mean 'ccc_loss'"),
+        ("preset: paper", {"ccc_loss": "poled"}, "mean 'pooled'"),
+        ("preset: paper", {"preset": "papr"}, "'papr' is not one of"),
         (
             "preset: paper\n  mask_place: after_bn0\n  mask_fill: silence",
-            "",
+            {},
             "needs mask_place: before_bn0",
         ),
     ],
 )
-def test_mistakes_are_named_with_what_would_be_right(params, text, row, message):
+def test_mistakes_are_named_with_what_would_be_right(params, text, changed, message):
     with pytest.raises(ParamsError, match=message):
-        read_readings(row, params(text))
+        read_readings(changed, params(text))
 
 
 def test_the_choice_of_an_epoch_is_no_part_of_a_training_unless_it_holds_speakers_out():

@@ -17,7 +17,7 @@ def test_the_committed_file_is_valid():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("local_gain:", "local_gian:", "did you mean 'local_gain'"),
+        ("params:", "parms:", "did you mean 'params'"),
         ("absolute: 0.005", "absolute: -0.005", "paper.ccc.absolute"),
         ("level: 0.95", "level: 95", "spread.level"),
         ("seeds: 3", "seeds: 1", "spread.seeds"),

@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from harness.corpora import emogator, heard, transport
+from harness.corpora import acquire, emogator, transport
 from harness.corpora.clips import Corpus, read
 from harness.corpora.hume_vb import TARGETS
 from harness.corpora.transport import Patience
@@ -77,7 +77,7 @@ def zenodo() -> Iterator[Zenodo]:
 
 
 def acquired(zenodo: Zenodo, **changes: object) -> Corpus:
-    corpus = heard(RECORD | {"api": zenodo.api} | changes, Path("data/hume"))
+    corpus = acquire(RECORD | {"api": zenodo.api} | changes, Path("data/hume"))
     corpus.check()
     return corpus
 
@@ -274,10 +274,10 @@ def test_a_local_copy_gives_the_same_clips_as_the_download(
         files = contents(path)
         path = tmp_path / "copy.zip"
         path.write_bytes(zipped(files))
-    again = heard({"name": "hume-vb", "path": str(path)}, Path("data/other"))
+    again = acquire({"name": "hume-vb", "path": str(path)}, Path("data/other"))
     pd.testing.assert_frame_equal(again.clips, corpus.clips)
     once = contents(Path("data"))
-    heard({"name": "hume-vb", "path": str(path)}, Path("data/other"))
+    acquire({"name": "hume-vb", "path": str(path)}, Path("data/other"))
     assert contents(Path("data")) == once
     assert Path("locks/hume-vb.json").exists()
 
@@ -570,7 +570,7 @@ def test_emogators_address_is_of_the_pinned_commit() -> None:
 
 
 def test_emogator_comes_whole_with_its_licence_and_nothing_to_run(github: Zenodo) -> None:
-    corpus = heard(BLOCK, Path("data/emogator"))
+    corpus = acquire(BLOCK, Path("data/emogator"))
     corpus.check()
     assert corpus.root == Path("data/raw/emogator")
     assert len(corpus.clips) == 4 * 10 * 3
@@ -580,28 +580,28 @@ def test_emogator_comes_whole_with_its_licence_and_nothing_to_run(github: Zenodo
     }
     assert not (corpus.root / "data/category_names.pt").exists()
     assert not (corpus.root / "code").exists()
-    assert len(heard(BLOCK | {"categories": "all"}, Path("data/emogator")).targets) == 30
-    assert len(heard(BLOCK | {"categories": "ten"}, Path("data/emogator")).targets) == 10
+    assert len(acquire(BLOCK | {"categories": "all"}, Path("data/emogator")).targets) == 30
+    assert len(acquire(BLOCK | {"categories": "ten"}, Path("data/emogator")).targets) == 10
     assert [path for path, _ in github.asked] == ["/archive"]
 
 
 def test_emogator_from_an_archive_of_ones_own_is_the_same(github: Zenodo, tmp_path: Path) -> None:
-    downloaded = heard(BLOCK, Path("data/emogator"))
+    downloaded = acquire(BLOCK, Path("data/emogator"))
     (tmp_path / "mine.tar.gz").write_bytes(github.pages["/archive"])
-    mine = heard(BLOCK | {"path": "mine.tar.gz"}, Path("data/emogator"))
+    mine = acquire(BLOCK | {"path": "mine.tar.gz"}, Path("data/emogator"))
     pd.testing.assert_frame_equal(mine.clips, downloaded.clips)
 
 
 def test_emogator_with_a_clip_missing_is_not_put_in_place(github: Zenodo) -> None:
     github.pages["/archive"] = packed_emogator(leave_out="data/mp3/000003-17-2.mp3")
     with pytest.raises(CorpusError, match=r"lacks 000003-17-2\.mp3; run again later, or name"):
-        heard(BLOCK, Path("data/emogator"))
+        acquire(BLOCK, Path("data/emogator"))
     assert not Path("data/raw/emogator").exists()
 
 
 def test_emogator_that_changed_at_the_pinned_commit_is_refused(github: Zenodo) -> None:
-    heard(BLOCK, Path("data/emogator"))
+    acquire(BLOCK, Path("data/emogator"))
     shutil.rmtree("data")
     github.pages["/archive"] = packed_emogator(leave_out="LICENSE")
     with pytest.raises(CorpusError, match="EmoGator serves unpacks to 360"):
-        heard(BLOCK, Path("data/emogator"))
+        acquire(BLOCK, Path("data/emogator"))

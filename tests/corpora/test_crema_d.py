@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from harness.corpora import crema_d, heard
+from harness.corpora import acquire, crema_d
 from harness.corpora.clips import Corpus
 from harness.corpora.crema_d import EMOTIONS, TARGETS, VOTES
 from harness.errors import CorpusError
@@ -57,7 +57,7 @@ def clone(root: Path, table: pd.DataFrame) -> Path:
 
 
 def load(root: Path, **changes: object) -> Corpus:
-    corpus = heard(BLOCK | {"path": str(root)} | changes, root.parent / "data" / "crema-d")
+    corpus = acquire(BLOCK | {"path": str(root)} | changes, root.parent / "data" / "crema-d")
     corpus.check()
     return corpus
 
@@ -158,7 +158,7 @@ def github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zenodo:
 def served(server: Zenodo, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     monkeypatch.setattr(crema_d, "ARCHIVE", f"{server.url}/archive")
     monkeypatch.setattr(crema_d, "SOUNDS", f"{server.url}/raw")
-    return heard(BLOCK, Path("data/crema-d"))
+    return acquire(BLOCK, Path("data/crema-d"))
 
 
 def test_each_sound_is_fetched_and_held_against_its_pointer(

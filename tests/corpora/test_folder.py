@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from harness.corpora import heard
+from harness.corpora import acquire
 from harness.corpora.clips import Corpus, read
 from harness.errors import CorpusError
 
@@ -46,7 +46,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 def load(root: Path, **changes: object) -> Corpus:
-    corpus = heard(BLOCK | {"path": str(root)} | changes, root.parent / "data" / "mine")
+    corpus = acquire(BLOCK | {"path": str(root)} | changes, root.parent / "data" / "mine")
     corpus.check()
     return corpus
 

@@ -40,7 +40,7 @@ def rows() -> pd.DataFrame:
 def sounds(folder: Path) -> None:
     folder.mkdir(parents=True)
     for i in range(6):
-        soundfile.write(folder / f"{i:05d}.wav", np.full(160, i / 8), 16000)
+        soundfile.write(folder / f"{i:05d}.wav", np.full(400, i / 8), 16000)
 
 
 def exvo(root: Path, table: pd.DataFrame, **options: Any) -> Path:

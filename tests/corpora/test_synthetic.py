@@ -137,11 +137,11 @@ def test_every_clip_is_16_khz_mono_int16_heard_and_not_clipped(corpus: Any) -> N
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Facts of a corpus of the default size, without its sound."""
+    """Facts of a corpus of the default size, with a stand-in for its sound."""
     size = {"clips": {"train": 480, "dev": 240, "test": 0}}
     heads = {"speakers": {"train": 40, "dev": 24, "test": 0}}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(voice, "sound", lambda *_: np.full(8, 0.1))
+        patch.setattr(voice, "sound", lambda *_: np.full(800, 0.1))
         return acquire(BLOCK | size | heads, tmp_path_factory.mktemp("silent")).facts
 
 

@@ -130,6 +130,15 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date(
     assert 80 < waits[1] <= 90
 
 
+@pytest.mark.parametrize("header", ["soon", "", "-5", "Fri, 31 Dec 99999 00:00:00 GMT"])
+def test_a_retry_after_that_cannot_be_read_is_as_none(
+    zenodo: Zenodo, tmp_path: Path, waits: list[float], header: str
+) -> None:
+    zenodo.statuses, zenodo.retry_after = [503], header
+    assert fetched(zenodo, tmp_path) == BODY
+    assert waits == [1.0]
+
+
 FAULTS = {
     "500 for ever": ({"statuses": [500] * 9}, {}, "answers 500, 4 times in a row; run again later"),
     "429, an hour": (

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from harness.corpora import heard, vivae
+from harness.corpora import acquire, vivae
 from harness.corpora.clips import Corpus
 from harness.errors import CorpusError, ParamsError
 from tests.corpora.zenodo_server import Zenodo, serving
@@ -44,7 +44,7 @@ def zipped(tmp_path: Path) -> Path:
 
 
 def load(path: Path, **changes: object) -> Corpus:
-    corpus = heard(BLOCK | {"path": str(path)} | changes, path.parent / "data" / "vivae")
+    corpus = acquire(BLOCK | {"path": str(path)} | changes, path.parent / "data" / "vivae")
     corpus.check()
     return corpus
 
@@ -68,7 +68,7 @@ def test_the_open_record_and_a_local_zip_give_the_same(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with serving(Zenodo({"VIVAE.zip": packed(), "ratings.csv": b"x"}, record="4066235")) as server:
-        downloaded = heard(BLOCK | {"api": server.api, "expected": 72}, Path("data/vivae"))
+        downloaded = acquire(BLOCK | {"api": server.api, "expected": 72}, Path("data/vivae"))
     assert Path("data/raw/vivae/VIVAE/full_set").is_dir()
     assert not Path("data/raw/vivae/__MACOSX").exists()
     pd.testing.assert_frame_equal(downloaded.clips, load(zipped).clips)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from harness.evaluation import floors, significance, truth
+from harness.evaluation import floors, significance
 from harness.evaluation.significance import compare, gather
+from harness.extras.simulation import truth
 
 
 @pytest.mark.parametrize("units", [1, 2, 3, 6, 10, 20])

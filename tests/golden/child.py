@@ -22,7 +22,8 @@ import numpy as np
 
 from harness.config.features import Features
 from harness.config.readings import read_readings
-from harness.config.training import Row, SpecAugment, Train
+from harness.config.rows import Row
+from harness.config.training import SpecAugment, Train
 from harness.corpora import synthetic
 from harness.corpora.clips import read
 from harness.evaluation.bootstrap import resampled_scores, speaker_weights
@@ -30,8 +31,9 @@ from harness.evaluation.ccc import moments
 from harness.features import FILES, extract
 from harness.learning.cell import Cell
 from harness.learning.data import Packed
+from harness.learning.loop import fabric_for, set_up, train_epoch
+from harness.learning.scoring import predict
 from harness.learning.state import State, resume, save
-from harness.learning.training import fabric_for, predict, set_up, train_epoch
 
 SMALL = {"train": 8, "dev": 4, "test": 0}
 CORPUS = {"name": "synthetic", "seed": 1, "clips": SMALL, "speakers": {**SMALL, "train": 4}}
@@ -50,7 +52,8 @@ TRAIN = Train(
     precision="auto",
     threads=1,
 )
-WEIGHTING = {"rule": "ruwl", "scale": [1, 1, 1e-8]}
+TWINS = {"views": ["clean", "masked"], "terms": ["ccc", "ccc_masked", "barlow_twins"]}
+RUWL = {"ruwl": {"scale": [1, 1, 1e-8]}}
 
 
 def digest(*arrays):
@@ -75,10 +78,10 @@ def main():
 
 def trained(encoder, folder):
     """Digests after two epochs, the second gone on with from a checkpoint."""
-    row = Row(encoder=encoder, method="rrtn-ruwl", views=2, weighting=WEIGHTING)
+    row = Row(encoder=encoder, weighting=RUWL, **TWINS)
     readings = read_readings().model_copy(update={"epochs": 2})
     places = {"features": folder / "features", "scratch": folder, "runs": folder}
-    cell = Cell(encoder, row, TRAIN, readings, 1, origin={}, **places)
+    cell = Cell(encoder, 1, row, TRAIN, readings, origin={}, **places)
     fabric = fabric_for(TRAIN)
     train, dev = (Packed(cell.features, split, fabric.device) for split in ("train", "dev"))
     every = np.arange(len(train))
@@ -88,7 +91,7 @@ def trained(encoder, folder):
     objective, model, optimizer = set_up(fabric, cell, dev)
     assert resume(fabric, cell, model, optimizer).epoch == 1
     train_epoch(fabric, cell, 1, train, every, model, optimizer)
-    predictions = predict(objective.twins, dev, cell, 1)
+    predictions = predict(objective.network, dev, cell, 1)
     sums = moments(dev.labels.numpy(), predictions, dev.speakers, dev.targets)
     weights = speaker_weights(sums.shape[0], 100, np.random.default_rng(0))
     return {

@@ -20,23 +20,23 @@ import harness  # noqa: F401  # chooses portable arithmetic before numpy and tor
 import numpy as np
 
 from harness.config.readings import PRESETS, Readings
+from harness.config.rows import Row
 from harness.config.strict import block
-from harness.config.training import Row
 from harness.corpora import synthetic
 from harness.corpora.clips import read
 from harness.features import extract
 from harness.learning.cell import Cell
-from harness.learning.training import train_cell
-from tests.golden.child import CORPUS, FEATURES, TRAIN, digest
+from harness.learning.loop import train
+from tests.golden.child import CORPUS, FEATURES, RUWL, TRAIN, TWINS, digest
 
 CLIPS = {"train": 16, "dev": 6, "test": 0}
 SPEAKERS = {"train": 12, "dev": 3, "test": 0}
 LONGER = TRAIN.model_copy(update={"frames": 64})  # some clips are longer, some shorter
 PAPER = {**block(Readings, "", PRESETS / "paper.yaml").model_dump(), "epochs": 2}
 METHODS = {
-    "": (1, {"rule": "fixed", "weights": [1]}),
-    "-rrtn": (2, {"rule": "fixed"}),
-    "-rrtn-ruwl": (2, {"rule": "ruwl", "scale": [1, 1, 1e-8]}),
+    "": {"views": ["clean"], "terms": ["ccc"], "weighting": {"fixed": {"weights": [1]}}},
+    "-rrtn": {**TWINS, "weighting": "fixed"},
+    "-rrtn-ruwl": {**TWINS, "weighting": RUWL},
 }
 CHANGES = {  # every value of a reading that the paper's preset does not have, on a row it touches
     "cnn10-rrtn-ruwl": [
@@ -66,11 +66,9 @@ CHANGES = {  # every value of a reading that the paper's preset does not have, o
 def rows():
     """Name → row and readings."""
     plain = {
-        f"{encoder}{method}": Row(
-            encoder=encoder, method=method[1:] or "vanilla", views=views, weighting=weighting
-        )
+        f"{encoder}{method}": Row(encoder=encoder, **blocks)
         for encoder in ("resnet18", "cnn10", "cnn14")
-        for method, (views, weighting) in METHODS.items()
+        for method, blocks in METHODS.items()
     }
     for name, row in plain.items():
         yield name, row, Readings(**PAPER)
@@ -88,8 +86,8 @@ def main():
         extract(clips, folder / "data", about["targets"], FEATURES, folder / "features", workers=1)
         for name, row, readings in rows():
             places = {"features": folder / "features", "scratch": folder, "runs": folder}
-            cell = Cell("cell", row, LONGER, readings, 1, origin={}, **places)
-            state, _ = train_cell(cell)
+            cell = Cell("cell", 1, row, LONGER, readings, origin={}, **places)
+            state = train(cell).state
             cell.checkpoint.unlink()
             history = np.array([list(epoch.values()) for epoch in state.history])
             chosen = [found.predictions for _, found in sorted(state.chosen.items())]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ParamsError
-from harness.evaluation.audit.report import build, markdown
+from harness.extras.audit.report import build, markdown
 from harness.paper import read_paper
 from stages import audit
 

@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from ruamel.yaml import YAML
 
 from harness.verdict.staleness import staleness
-from tests.clone import REPOSITORY, clone, dvc, run, stale
+from tests.clone import REPOSITORY, clone, dvc, run, small_params, stale
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of DVC itself
 
@@ -37,10 +36,7 @@ def write_corpus(folder):
 
 
 def write_params(tree, profile, corpus):
-    params = YAML(typ="safe").load(REPOSITORY / "profiles" / "folder.yaml")
-    params |= {"profile": profile, "corpus": corpus}
-    params["table"] = {"rows": ["resnet18"], "seeds": [1, 2]}
-    YAML().dump(params, tree / "params.yaml")
+    small_params(tree, profile=profile, corpus=corpus)
 
 
 def folder_corpus(path):
@@ -77,7 +73,7 @@ COMMANDS = {
         ("raw", "data/raw/mine", "data/raw/mine", "dvc repro"),
         ("raw", "data/raw/mine", "data/raw/mine", "make repro"),
         ("mine", "features/mine", "features/mine", "dvc repro"),
-        ("mine", "runs/mine/resnet18-1", "runs/mine/resnet18-1", "dvc repro"),
+        ("mine", "runs/mine/table2/cnn10", "runs/mine/table2/cnn10", "dvc repro"),
         ("mine", "results/mine", "results/mine", "dvc repro"),
         ("mine", "data/mine", "link", "dvc repro"),
         ("mine", "data/mine", "data/raw/../mine", "dvc repro"),
@@ -227,7 +223,7 @@ def test_an_experiment_in_a_copy_of_the_repository_reaches_a_relative_path(tree,
 
 def test_a_check_out_has_the_committed_line_ends_whatever_git_is_set_to(tree):
     (tree / "results").mkdir()
-    for file in REPOSITORY.glob("results/*/*.*"):  # every kind of file that DVC compares
+    for file in REPOSITORY.glob("results/**/*.*"):  # every kind of file that DVC compares
         (tree / "results" / file.name).write_bytes(file.read_bytes())
     (tree / ".venv").unlink()
     before = contents(tree)

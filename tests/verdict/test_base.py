@@ -1,6 +1,7 @@
 """harness check against a base: what repeats, what is another machine's, and what was changed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,32 +10,6 @@ from harness.cli import main
 from tests.verdict import small
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of DVC itself
-
-SCALE = ("method: rrtn, scale: 1", "method: rrtn, scale: 2")  # an honest change of one row
-READINGS = """\
-vars:
-  - ../params.yaml
-stages:
-  vary:
-    wdir: ..
-    matrix:
-      reading: [one, two]
-    cmd: mkdir -p variations/small; cp features/small/dev.npy variations/small/${item.reading}
-    deps:
-      - features/${profile}
-    outs:
-      - variations/${profile}/${item.reading}
-  readings:
-    wdir: ..
-    cmd: echo read > results/small/readings.json
-    deps:
-      - variations/${profile}
-      - runs/${profile}
-      - features/${profile}/dev.csv
-    outs:
-      - results/${profile}/readings.json:
-          cache: false
-"""
 
 
 def check(capsys, *arguments):
@@ -56,7 +31,36 @@ def test_a_fresh_clone_that_ran_everything_reproduces(clone, capsys):
     assert small.git(clone, "status", "--porcelain", "--untracked-files=no") == ""
     assert (status, report["word"], report["base"]) == (0, "REPRODUCED", "HEAD")
     numbers = "REPRODUCED: 6 of 6 numbers are those of HEAD, bit for bit"
-    assert last == f"{numbers}; 6 of 6 cells byte for byte"
+    assert last == f"{numbers}; the cells of 2 of 2 rows byte for byte"
+
+
+def test_a_clone_that_ran_nothing_reproduces_nothing(clone, capsys):
+    status, last, report = check(capsys)
+    assert (status, report["word"], report["profiles"][0]["made"]) == (0, "UNCHANGED", False)
+    numbers = "6 of 6 numbers are those of HEAD, bit for bit"
+    assert last == f"UNCHANGED: read and not made here (small): {numbers}"
+
+
+def test_only_the_profile_that_was_run_is_reproduced(clone, capsys):
+    small.write(Path("results/other"), small.results(corpus="other"))
+    small.commit(clone, "Add results of another machine")
+    assert check(capsys)[2]["word"] == "UNCHANGED"
+    small.reproduce()
+    status, last, report = check(capsys)
+    assert (status, report["word"]) == (0, "REPRODUCED")
+    numbers = "6 of 6 numbers are those of HEAD, bit for bit"
+    read = f"read and not made here (other): {numbers}"
+    assert last == f"REPRODUCED: {numbers}; the cells of 2 of 2 rows byte for byte; {read}"
+    assert {one["profile"]: one["made"] for one in report["profiles"]} == {
+        "small": True,
+        "other": False,
+    }
+
+
+def test_a_profile_that_lacks_a_cell_is_not_reproduced(clone, capsys):
+    small.reproduce()
+    shutil.rmtree("runs/small/table2/cnn10/2")
+    assert check(capsys)[2]["word"] == "UNCHANGED"
 
 
 def test_another_arithmetic_is_within_tolerance_and_stales_nothing(clone, capsys):
@@ -65,13 +69,14 @@ def test_another_arithmetic_is_within_tolerance_and_stales_nothing(clone, capsys
     assert (status, report["word"], report["stale"]) == (0, "WITHIN TOLERANCE", {})
     assert verdicts(report)["cnn10", "ccc"] == "OK"
     assert verdicts(report)["cnn10-rrtn", "ccc"] == "OKish"
-    assert report["profiles"][0]["trained"] == {"same": 0, "of": 6}
+    assert report["profiles"][0]["trained"] == {"same": 0, "of": 2}
     assert last.startswith("WITHIN TOLERANCE: ")
-    assert "2 bit for bit; 0 of 6 cells byte for byte" in last  # both counts of parameters
+    # both counts of parameters
+    assert "2 bit for bit; the cells of 0 of 2 rows byte for byte" in last
 
 
 def test_equal_numbers_of_unequal_files_are_no_repetition(clone, capsys):
-    small.replace("scores.csv", "Awe,0.4", "Awe,0.3")
+    small.replace("table2/scores.csv", "Awe,0.4", "Awe,0.3")
     small.reproduce()
     small.commit(clone, "Score another target lower")
     status, last, report = check(capsys, "--against", "HEAD~1")
@@ -82,9 +87,9 @@ def test_equal_numbers_of_unequal_files_are_no_repetition(clone, capsys):
 
 
 EDITS = {  # what differs, and the name of it that is said
-    "a parameter": (("params.yaml", *SCALE), "params.yaml: rows.cnn10-rrtn.scale modified"),
+    "a parameter": (("rows.yaml", *small.LONGER), "rows.yaml: table2.cnn10-rrtn.longer modified"),
     "a line of code": (("train.sh", "echo", "echo "), "train.sh changed"),
-    "a number": (("results/small/metrics.json", "0.6", "0.6001"), "metrics.json changed"),
+    "a number": (("results/small/table2/metrics.json", "0.6", "0.6001"), "metrics.json changed"),
 }
 
 
@@ -100,13 +105,15 @@ def test_one_edit_fails_with_its_name(clone, capsys, edit):
 
 
 def without_the_second_row():
-    small.replace("params.yaml", "    - cnn10-rrtn\n", "")
+    text = Path("rows.yaml").read_text()
+    start, end = text.index("  cnn10-rrtn:"), text.index("rows:")
+    Path("rows.yaml").write_text(text[:start] + text[end:])
     small.write(Path(), small.results({"cnn10": 0.5}))
 
 
 def with_a_third_row():
-    small.replace("params.yaml", "    - cnn10-rrtn\n", "    - cnn10-rrtn\n    - cnn10-mine\n")
-    small.replace("params.yaml", "table:", "  cnn10-mine: {encoder: cnn10, method: mine}\ntable:")
+    mine = "  cnn10-mine: {encoder: cnn10, against: {local: cnn10, global: cnn10}}\n"
+    small.replace("rows.yaml", "rows:", f"{mine}rows:")
     small.write(Path(), small.results(small.CCC | {"cnn10-mine": 0.4}))
 
 
@@ -120,45 +127,85 @@ def test_a_row_that_is_new_or_gone_with_its_parameters_is_changed(full, capsys, 
     status, _, report = check(capsys)
     assert (status, report["word"], report["stale"]) == (0, "WITHIN TOLERANCE", {})
     changed = {cell for cell, verdict in verdicts(report).items() if verdict == "CHANGED"}
-    assert changed == {(row, metric) for metric in ("ccc", "local_gain", "global_gain", "params")}
+    assert changed == {(row, metric) for metric in small.METRICS}
     assert check(capsys, "--strict")[0] == 1
 
 
 @pytest.fixture
 def readings(full):
-    """A second pipeline, of which the table knows nothing, run and committed."""
-    small.write(Path("sensitivity"), {"dvc.yaml": READINGS})
-    with Path(".gitignore").open("a") as ignored:
-        ignored.write("/variations/\n")
-    small.reproduce("sensitivity/dvc.yaml:readings")
+    """A second family, of which Table 2 knows nothing, run and committed."""
+    small.add_readings()
+    small.reproduce("families/dvc.yaml:table@readings")
     small.commit(full, "Try readings")
     return full
 
 
-def test_readings_of_another_machines_features_are_told_once_and_pass(readings, capsys):
+def test_every_family_that_has_results_is_judged(readings, capsys):
+    status, last, report = check(capsys)
+    assert (status, report["word"]) == (0, "REPRODUCED")
+    assert [(one["profile"], one["family"]) for one in report["profiles"]] == [
+        ("small", "table2"),
+        ("small", "readings"),
+    ]
+    found = {(c["row"], c["metric"]): c["verdict"] for c in report["profiles"][1]["cells"]}
+    metrics = ("ccc", "paper_gain", "params")
+    assert found == {(row, metric): "OK" for row in ("one", "two") for metric in metrics}
+    assert "12 of 12 numbers" in last
+    assert "4 of 4 rows byte for byte" in last
+    said = Path("out/check.md").read_text()
+    assert "small/readings against results/small/readings of HEAD: 6 OK" in said
+    assert said.count("`make family F=readings`") == 2  # of each row
+
+
+def test_a_row_of_a_family_is_changed_with_its_own_block_alone(readings, capsys):
+    for row, verdict, expected in (("one", "CHANGED", 0), ("two", "LOW", 1)):
+        small.replace("rows.yaml", "longer: 3", "longer: 5")
+        table = "families/dvc.yaml:table@readings"
+        small.reproduce(table, there=small.readings(**{row: 0.3}))
+        status, _, report = check(capsys)
+        cells = {(c["row"], c["metric"]): c["verdict"] for c in report["profiles"][1]["cells"]}
+        assert (status, cells[row, "ccc"], cells[row, "paper_gain"]) == (expected, verdict, verdict)
+        assert report["stale"] == {}
+        small.git(readings, "checkout", "--quiet", ".")
+
+
+def test_a_familys_gain_is_changed_with_the_row_of_table_2(readings, capsys):
+    small.replace("rows.yaml", *small.BASELINE)
+    scores = small.CCC | {"cnn10": 0.45}
+    small.write(Path(), small.results(scores))
+    small.write(Path(), small.readings(**{"table2/cnn10": 0.45}))
+    small.reproduce("table", "families/dvc.yaml:table@readings")
+    status, _, report = check(capsys)
+    cells = {(c["row"], c["metric"]): c["verdict"] for c in report["profiles"][1]["cells"]}
+    assert (status, cells["one", "paper_gain"], cells["one", "ccc"]) == (0, "CHANGED", "OK")
+
+
+def test_a_family_of_another_machines_features_is_told_once_and_passes(readings, capsys):
     small.reproduce(scores=small.CCC)
     status, last, report = check(capsys)
     assert (status, report["word"], report["stale"]) == (0, "REPRODUCED", {})
-    assert "0 of 6 cells byte for byte" in last
+    assert "2 of 4 rows byte for byte" in last
     said = Path("out/check.md").read_text()
     assert said.count("features/small was remade") == 1
-    assert "; sensitivity/dvc.yaml:vary (2 cells) came from the earlier bytes" in said
+    assert "; families/dvc.yaml:train (2 rows)" in said
 
 
-def test_old_readings_mark_no_row_and_are_mended_by_their_own_command(readings, capsys):
-    small.replace("params.yaml", *SCALE)
+def test_an_old_family_marks_no_row_of_table_2_and_is_mended_by_its_own_command(readings, capsys):
     small.replace("features.sh", "sound", "tone")
     small.reproduce()
     status, _, report = check(capsys)
     assert "STALE" not in verdicts(report).values()
-    stale = {"sensitivity/dvc.yaml:vary@one", "sensitivity/dvc.yaml:vary@two"}
-    assert status == 1  # readings.json is there, and of other features
-    assert set(report["stale"]) == stale
+    own = {(c["row"], c["verdict"]) for c in report["profiles"][1]["cells"]}
+    assert own == {("one", "STALE"), ("two", "STALE")}
+    stale = {f"families/dvc.yaml:train@readings/{row}" for row in ("one", "two")}
+    assert status == 1  # the family's table is there, and of other features
+    assert stale <= set(report["stale"])
     said = Path("out/check.md").read_text()
-    assert "2 of 3 are STALE; run `make readings`" in said
-    assert "run `dvc repro`." not in said
+    assert "STALE; run `make family F=readings`" in said
+    assert "run `make repro`" not in said
+    shutil.rmtree("results/small/readings")
     Path("results/small/readings.json").unlink()
-    status, _, report = check(capsys)
+    status, _, report = check(capsys, "--stale-only")
     assert status == 0
     assert stale < set(report["stale"])
 
@@ -178,11 +225,10 @@ def test_the_paper_moves_with_no_parameters(clone, capsys):
 
 def test_results_without_a_lock_are_changed_with_the_parameters_of_their_profile(clone, capsys):
     """dvc.lock is of one profile; the results of the others are compared by their own files."""
-    for number, scale in ((0.6, 1), (0.4, 2), (0.2, 2)):
+    for number, rate in ((0.6, 1), (0.4, 2), (0.2, 2)):
         scores = small.CCC | {"cnn10-rrtn": number}
         small.write(Path("results/other"), small.results(scores, corpus="other"))
-        text = small.PARAMS.replace("profile: small", "profile: other")
-        text = text.replace(SCALE[0], f"method: rrtn, scale: {scale}")
+        text = small.PARAMS.replace("profile: small", "profile: other") + f"train: {{rate: {rate}}}"
         small.write(Path("profiles"), {"other.yaml": text})
         small.commit(clone, f"Score {number}")
     honest = check(capsys, "--against", "HEAD~2", "--profile", "other")
@@ -201,20 +247,21 @@ def test_a_base_without_a_lock_tells_of_parameters_and_of_no_cells(clone, capsys
     status, _, report = check(capsys)
     assert (status, verdicts(report)["cnn10-rrtn", "ccc"]) == (1, "LOW")
     assert "dvc.lock is missing in HEAD" in report["profiles"][0]["trained"]
-    small.replace("params.yaml", *SCALE)
+    small.replace("rows.yaml", *small.LONGER)
     small.reproduce(scores=small.CCC | {"cnn10-rrtn": 0.4})
     status, _, report = check(capsys)
     assert (status, verdicts(report)["cnn10-rrtn", "ccc"]) == (0, "CHANGED")
 
 
 def test_a_gain_over_another_baseline_is_changed(clone, capsys):
-    """The global baseline is the first row of the table."""
-    small.replace(
-        "params.yaml", "    - cnn10\n    - cnn10-rrtn\n", "    - cnn10-rrtn\n    - cnn10\n"
-    )
-    small.write(Path(), small.results(dict(reversed(small.CCC.items()))))
+    """The block of a row names what it is compared with."""
+    small.replace("rows.yaml", "against: {local: cnn10, global: cnn10}", "against: {local: cnn10}")
+    small.replace("rows.yaml", "longer: 1}", "longer: 1, against: {global: cnn10-rrtn}}")
+    against = {"cnn10": {"global": "cnn10-rrtn"}, "cnn10-rrtn": {"local": "cnn10"}}
+    small.write(Path(), small.results(against=against))
     small.reproduce()
     status, _, report = check(capsys)
     found = verdicts(report)
     assert (status, found["cnn10", "global_gain"]) == (0, "CHANGED")
+    assert found["cnn10-rrtn", "global_gain"] == "CHANGED"  # gone
     assert (found["cnn10", "ccc"], found["cnn10-rrtn", "ccc"]) == ("OK", "OK")

@@ -47,9 +47,10 @@ CSV = {
 FILES = {
     "params.yaml": YAML,
     "tolerances.yaml": YAML,
-    "results/small/metrics.json": JSON,
+    "rows.yaml": YAML,
+    "results/small/table2/metrics.json": JSON,
     "results/small/table2.json": JSON,
-    "results/small/scores.csv": CSV,
+    "results/small/table2/scores.csv": CSV,
 }
 CASES = [(file, damage) for file, damages in FILES.items() for damage in damages]
 

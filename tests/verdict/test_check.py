@@ -49,16 +49,15 @@ def test_a_clean_clone_passes_without_data(clone):
 
 
 def test_an_edit_of_the_code_makes_every_row_stale(clone):
-    Path("train.sh").write_text(small.TRAIN + "# edited\n")
+    small.replace("train.sh", "echo", "echo ")
     status, report = found()
     assert status == 1
-    assert set(report["stale"]) == small.CELLS
+    assert set(report["stale"]) == small.TRAIN
     assert set(verdicts(report).values()) == {"STALE"}
 
 
 def test_an_edit_of_one_row_makes_only_its_numbers_stale(clone):
-    text = small.PARAMS.replace("method: rrtn, scale: 1", "method: rrtn, scale: 2")
-    Path("params.yaml").write_text(text)
+    small.replace("rows.yaml", *small.LONGER)
     status, report = found()
     assert status == 1
     stale = {row for (row, _), verdict in verdicts(report).items() if verdict == "STALE"}
@@ -128,7 +127,7 @@ def test_how_the_training_differs_from_the_papers_is_said(clone):
 def test_another_profile_is_compared_as_it_is_though_the_locks_are_stale(clone):
     small.write(Path("results/other"), small.results())
     small.commit(clone, "Add results of another profile")
-    Path("train.sh").write_text(small.TRAIN + "# edited\n")
+    small.replace("train.sh", "echo", "echo ")
     status, report = found("--profile", "other")
     assert status == 0
     status, report = found()
@@ -167,17 +166,15 @@ def test_what_cannot_be_done_is_exit_status_2(clone, arguments):
     assert run(*arguments) == 2
 
 
-def test_each_rows_command_names_its_cells(clone):
+def test_each_rows_command_names_its_stages(clone):
     _, report = found()
     with Repo(".") as repo:
         stages = {stage.addressing for stage in repo.index.stages}
     for cell in report["profiles"][0]["cells"]:
-        words = subprocess.run(
-            ["bash", "-c", f"echo {cell['command']}"], capture_output=True, text=True, check=True
-        ).stdout.split()
+        words = cell["command"].split()
         targets = words[2:]
         assert words[:2] == ["dvc", "repro"]
-        assert targets == [*(f"train@{cell['row']}-{seed}" for seed in small.SEEDS), "table"]
+        assert targets == [f"train@{cell['row']}", "table"]
         assert set(targets) <= stages
 
 
@@ -187,7 +184,7 @@ def test_markdown_and_plain_text_say_the_same_and_have_no_colour(clone, capsys):
     plain, markdown = capsys.readouterr().out, Path("out/check.md").read_text()
     assert "\x1b" not in plain + markdown
     assert "| cnn10-rrtn | ccc" in markdown
-    assert "`dvc repro train@cnn10-{1,2,3} table`" in markdown
+    assert "`dvc repro train@cnn10 table`" in markdown
     for text in (plain, markdown):
         assert "small against small of theirs:" in text
         assert "LOW" in text
@@ -214,4 +211,4 @@ def test_on_a_terminal_verdicts_have_colours(clone):
     os.close(ours)
     assert process.returncode == 0, shown.decode()
     assert b"\x1b[32mOK" in shown
-    assert b"train@cnn10-rrtn-{1,2,3}" in shown
+    assert b"train@cnn10-rrtn table" in shown

@@ -14,8 +14,6 @@ from tests.verdict import small
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of DVC itself
 
 FIRST = "0" * 40  # what GitHub says was before the first push
-SCALE = ("method: rrtn, scale: 1", "method: rrtn, scale: 2")  # an honest change of one row
-BASELINE = ("method: vanilla, scale: 1", "method: vanilla, scale: 2")
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +29,18 @@ def branches(ran, tmp_path_factory):
         small.commit(folder, "Check in CI")
         for name, change in {
             "nothing": lambda: Path("note").write_text("no number"),
-            "edited": lambda: small.replace("results/small/metrics.json", "0.6", "0.7"),
-            "honest": lambda: (small.replace("params.yaml", *SCALE), small.reproduce(scores=low)),
+            "edited": lambda: small.replace("results/small/table2/metrics.json", "0.6", "0.7"),
+            "honest": lambda: (
+                small.replace("rows.yaml", *small.LONGER),
+                small.reproduce(scores=low),
+            ),
             "code": lambda: (
                 small.replace("train.sh", "echo", "echo "),
                 small.reproduce(scores=low),
             ),
             "drifted": lambda: small.reproduce(scores=low),
             "beside": lambda: (
-                small.replace("params.yaml", *BASELINE),
+                small.replace("rows.yaml", *small.BASELINE),
                 small.reproduce(scores=low),
             ),
         }.items():
@@ -48,7 +49,7 @@ def branches(ran, tmp_path_factory):
             small.commit(folder, f"Try {name}")
         small.git(folder, "checkout", "--quiet", "main")
         small.replace(
-            "params.yaml", "  cnn10: {encoder: cnn10,", "  cnn10: {encoder: cnn10, wide: 1,"
+            "rows.yaml", "  cnn10: {encoder: cnn10,", "  cnn10: {encoder: cnn10, wide: 1,"
         )
         small.reproduce(scores=small.CCC | {"cnn10": 0.1})
         small.commit(folder, "Go on")

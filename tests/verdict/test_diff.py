@@ -18,11 +18,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of 
 @pytest.fixture
 def branch(full):
     """A second commit: another scale, and a row that scores lower; run anew."""
-    text = small.PARAMS.replace("method: rrtn, scale: 1", "method: rrtn, scale: 2")
-    small.write(full, {"params.yaml": text} | small.results(small.CCC | {"cnn10-rrtn": 0.4}))
+    small.replace("rows.yaml", *small.LONGER)
+    small.write(full, small.results(small.CCC | {"cnn10-rrtn": 0.4}))
     with Repo(".") as repo:
         repo.reproduce()
-    small.commit(full, "Scale twice")
+    small.commit(full, "Train twice as long")
     return full
 
 
@@ -38,7 +38,7 @@ def of(changes, kind):
 def test_only_changed_params_and_every_score_with_verdicts(branch):
     changes = found("HEAD~1", "HEAD")
     (param,) = of(changes, "param")
-    assert (param["place"], param["key"]) == ("params.yaml", "rows.cnn10-rrtn.scale")
+    assert (param["place"], param["key"]) == ("rows.yaml", "table2.cnn10-rrtn.longer")
     assert (param["old"], param["new"]) == (1, 2)
     metrics = {change["key"]: change for change in of(changes, "metric")}
     assert set(metrics) == set(small.CCC)
@@ -50,16 +50,15 @@ def test_only_changed_params_and_every_score_with_verdicts(branch):
 
 def test_dvcs_own_diff_with_targets_prints_nothing_where_this_prints_all(branch):
     """The trap: after --targets, both revisions are taken for targets."""
-    arguments = ["params", "diff", "--targets", "params.yaml", "HEAD~1", "HEAD"]
+    arguments = ["params", "diff", "--targets", "rows.yaml", "HEAD~1", "HEAD"]
     command = [sys.executable, "-m", "dvc", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "scale" not in done.stdout
+    assert "longer" not in done.stdout
     assert len(of(found("HEAD~1", "HEAD"), "param")) == 1
 
 
 def test_the_second_side_is_the_working_tree_unless_named(branch):
-    text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("scale: 2", "scale: 3"))
+    small.replace("rows.yaml", "longer: 2", "longer: 3")
     (param,) = of(found("HEAD"), "param")
     assert (param["old"], param["new"]) == (2, 3)
     assert of(found("HEAD", "HEAD"), "param") == []
@@ -68,7 +67,7 @@ def test_the_second_side_is_the_working_tree_unless_named(branch):
 
 
 def test_a_revision_whose_results_are_not_of_its_params_is_stale_there(branch):
-    small.git(branch, "checkout", "--quiet", "HEAD~1", "--", "params.yaml")
+    small.git(branch, "checkout", "--quiet", "HEAD~1", "--", "rows.yaml")
     small.commit(branch, "Forget to run it again")
     metrics = {one["key"]: one for one in of(found("HEAD", "HEAD~1"), "metric")}
     assert metrics["cnn10-rrtn"]["old_verdict"] == "STALE"
@@ -80,7 +79,7 @@ def test_rows_and_profiles_on_one_side_only_are_shown(branch):
     small.write(Path("results/other"), small.results({"cnn10": 0.5}))
     other = [one for one in of(found("HEAD"), "metric") if one["place"] == "other"]
     assert [(one["key"], one["old"], one["new"]) for one in other] == [("cnn10", None, 0.5)]
-    Path("results/small/metrics.json").unlink()
+    Path("results/small/table2/metrics.json").unlink()
     gone = [one for one in of(found("HEAD"), "metric") if one["place"] == "small"]
     assert {one["key"]: one["new"] for one in gone} == dict.fromkeys(small.CCC)
     assert {one["new_verdict"] for one in gone} == {"MISSING"}
@@ -100,17 +99,17 @@ def test_profiles_and_tolerances_are_parameters_too(branch):
 
 
 def test_results_that_cannot_be_read_are_said_and_are_no_pass(branch, capsys):
-    Path("results/small/scores.csv").unlink()
+    Path("results/small/table2/scores.csv").unlink()
     metrics = of(found("HEAD"), "metric")
     assert {one["new_verdict"] for one in metrics} == {"MISSING"}
-    assert "working tree: results/small/scores.csv is missing" in capsys.readouterr().out
+    assert "working tree: results/small/table2/scores.csv is missing" in capsys.readouterr().out
 
 
 def test_one_table_for_a_review(branch, capsys):
     main(["diff", "HEAD~1", "--md", "out/diff.md"])
     plain, markdown = capsys.readouterr().out, Path("out/diff.md").read_text()
     assert markdown.count("\n|-") == 1
-    assert "| params.yaml | rows.cnn10-rrtn.scale |" in markdown
+    assert "| rows.yaml | table2.cnn10-rrtn.longer |" in markdown
     assert "Ĉ cnn10-rrtn" in markdown
     assert "-0.2000" in markdown
     for text in (plain, markdown):
@@ -161,7 +160,7 @@ def test_two_values_that_differ_are_never_shown_as_one(branch, capsys, old):
 
 def test_scores_that_differ_are_never_shown_as_one(branch, capsys):
     scores = small.CCC | {"cnn10-rrtn": 0.400000001}
-    Path("results/small/metrics.json").write_text(json.dumps(scores))
+    Path("results/small/table2/metrics.json").write_text(json.dumps(scores))
     main(["diff", "HEAD"])
     line = next(line for line in capsys.readouterr().out.splitlines() if "Ĉ cnn10-rrtn" in line)
     assert line.split()[3:6] == ["0.4", "0.400000001", "+1e-09"]

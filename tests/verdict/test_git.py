@@ -91,7 +91,7 @@ def test_a_revision_that_is_not_there(clone, tmp_path, capsys, monkeypatch, dept
         assert remedy in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("target", ["repro", "readings"])
+@pytest.mark.parametrize("target", ["repro", "family", "all"])
 def test_make_stops_before_anything_is_installed(clone, tmp_path, target):
     folder = unpacked(clone, tmp_path / "zip")
     shutil.copy(small.ROOT / "Makefile", folder)
@@ -103,3 +103,13 @@ def test_make_stops_before_anything_is_installed(clone, tmp_path, target):
     assert ours.startswith("error: git cannot read this folder; clone the repository")
     assert make.startswith("make: ***")
     assert not Path(folder, ".venv").exists()
+
+
+def test_make_asks_which_family_before_anything_is_installed(clone):
+    shutil.copy(small.ROOT / "Makefile", clone)
+    done = subprocess.run(["make", "family"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    ours, make = done.stderr.splitlines()
+    assert ours == "error: name a family of params.yaml: make family F=readings"
+    assert make.startswith("make: ***")
+    assert not Path(".venv").exists()

@@ -6,6 +6,7 @@ import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
+from harness.config.rows import families, read_family
 from harness.errors import RunError
 from harness.verdict.report import stages
 from harness.verdict.revisions import UsageError
@@ -27,23 +28,23 @@ def replace(path, old, new):
 
 EDITS = {
     "nothing": (lambda: None, set()),
-    "code": (lambda: append("train.sh"), small.CELLS),
+    "code": (lambda: append("train.sh"), small.TRAIN),
     "param of one row": (
-        lambda: replace("params.yaml", "method: rrtn, scale: 1", "method: rrtn, scale: 2"),
-        {*(f"train@cnn10-rrtn-{seed}" for seed in small.SEEDS), "collect", "table"},
+        lambda: replace("rows.yaml", *small.LONGER),
+        {"train@cnn10-rrtn", "collect", "table"},
     ),
     "param of no stage": (lambda: append("params.yaml", "unused: 1\n"), set()),
     "command": (lambda: replace("dvc.yaml", "cp moments.csv", "cp  moments.csv"), {"collect"}),
-    "output": (lambda: append("results/small/metrics.json", "\n"), {"collect", "table"}),
+    "output": (lambda: append("results/small/table2/metrics.json", "\n"), {"collect", "table"}),
     "output removed": (lambda: Path("results/small/table2.json").unlink(), {"table"}),
     "dep removed": (lambda: Path("features.sh").unlink(), {"features"}),
     "seed added": (
         lambda: replace("params.yaml", "seeds: [1, 2, 3]", "seeds: [1, 2, 3, 4]"),
-        {*(f"train@{row}-4" for row in small.CCC), "collect", "table"},
+        {*small.TRAIN, "collect", "table"},
     ),
     "lock removed": (
         lambda: Path("dvc.lock").unlink(),
-        {"features", *small.CELLS, "collect", "table"},
+        {"features", *small.TRAIN, "collect", "table"},
     ),
 }
 
@@ -66,14 +67,14 @@ def test_what_is_stale_is_what_dvc_says_when_it_has_the_data(full, edit):
 
 def test_every_reason_names_what_differs(clone):
     append("train.sh")
-    replace("params.yaml", "vanilla, scale: 1", "vanilla, scale: 2")
+    replace("rows.yaml", *small.BASELINE)
     found = staleness()
-    assert found.reasons["train@cnn10-1"] == [
+    assert found.reasons["train@cnn10"] == [
         "train.sh changed",
-        "params.yaml: rows.cnn10.scale modified",
+        "rows.yaml: table2.cnn10.longer modified",
     ]
     assert (
-        "- train (6 cells): train.sh changed; params.yaml: rows.cnn10.scale modified (3 of them)"
+        "- train (2 rows): train.sh changed; rows.yaml: table2.cnn10.longer modified (1 of them)"
         in stages(found)[0][1]
     )
 
@@ -87,9 +88,12 @@ def edit_lock(stage, key, path, **changes):
 
 
 REMADE = {  # edited in the lock: the stage and output, and who read the earlier bytes
-    "features": (("features", "features/small", {"md5": f"{'0' * 32}.dir"}), small.CELLS),
-    "a cell": (("train@cnn10-2", "runs/small/cnn10-2", {"size": 99}), {"collect"}),
-    "a cached result": (("collect", "results/small/moments.npz", {"md5": "0" * 32}), {"table"}),
+    "features": (("features", "features/small", {"md5": f"{'0' * 32}.dir"}), small.TRAIN),
+    "a row": (("train@cnn10", "runs/small/table2/cnn10", {"size": 99}), {"collect"}),
+    "a cached result": (
+        ("collect", "results/small/table2/moments.npz", {"md5": "0" * 32}),
+        {"table"},
+    ),
 }
 
 
@@ -115,46 +119,77 @@ def test_other_bytes_of_another_recipe_make_their_readers_stale(clone, edit):
 def test_what_a_stale_stage_wrote_last_makes_its_readers_stale(clone):
     edit_lock("features", "outs", "features/small", md5=f"{'0' * 32}.dir")
     append("features.sh")
-    assert set(staleness().reasons) == {"features", *small.CELLS}
+    assert set(staleness().reasons) == {"features", *small.TRAIN}
 
 
 def test_cells_of_rows_that_left_the_table_are_no_reason(clone):
-    edit_lock("collect", "deps", "runs/small", size=999, nfiles=9)
+    edit_lock("collect", "deps", "runs/small/table2", size=999, nfiles=99)
     assert staleness().reasons == {}
     assert staleness().remade == {}
 
 
-def test_a_second_pipeline_with_a_folder_of_its_own_counts(clone):
-    other = Path("sensitivity")
+def test_a_pipeline_of_ones_own_counts(clone):
+    other = Path("mine")
     other.mkdir()
     (other / "dvc.yaml").write_text(
-        "stages:\n  readings:\n    wdir: ..\n    cmd: cp table2.json more.json\n"
+        "stages:\n  more:\n    wdir: ..\n    cmd: cp table2.json more.json\n"
         "    deps:\n      - table2.json\n    outs:\n      - more.json:\n          cache: false\n"
     )
-    assert staleness().reasons == {"sensitivity/dvc.yaml:readings": ["not in sensitivity/dvc.lock"]}
+    assert staleness().reasons == {"mine/dvc.yaml:more": ["not in mine/dvc.lock"]}
     with Repo(".") as repo:
-        repo.reproduce("sensitivity/dvc.yaml:readings")
+        repo.reproduce("mine/dvc.yaml:more")
     assert staleness().reasons == {}
     append("more.json")
-    assert staleness().reasons == {"sensitivity/dvc.yaml:readings": ["more.json changed"]}
+    assert staleness().reasons == {"mine/dvc.yaml:more": ["more.json changed"]}
+
+
+@pytest.fixture
+def readings(full):
+    small.add_readings()
+    small.reproduce("families/dvc.yaml:table@readings")
+    return full
+
+
+def test_a_family_has_stages_of_its_own(readings):
+    found = staleness()
+    assert found.reasons == {}
+    train = {f"families/dvc.yaml:train@readings/{row}" for row in ("one", "two")}
+    assert set(found.families()["readings"]) == {*train, "families/dvc.yaml:table@readings"}
+    assert found.upstream["families/dvc.yaml:table@readings"] >= {*train, *small.TRAIN}
+    small.replace("rows.yaml", "longer: 3", "longer: 5")
+    table = "families/dvc.yaml:table@readings"
+    assert set(staleness().reasons) == {"families/dvc.yaml:train@readings/one", table}
+
+
+def test_a_row_of_another_family_stales_nothing_until_its_family_is_asked_for(readings):
+    small.replace("rows.yaml", "rows:", "rows:\n  mine/three: {<<: *cnn10, longer: 5}")
+    assert staleness().reasons == {}
+    assert set(staleness().families()) == {"table2", "readings"}
+    small.replace("params.yaml", "{readings: {}}", "{readings: {}, mine: {}}")
+    found = staleness()
+    assert set(found.reasons) == {
+        "families/dvc.yaml:train@mine/three",
+        "families/dvc.yaml:table@mine",
+    }
+    assert found.passes  # none of its results are here to be wrong
 
 
 def test_a_revision_is_read_from_git_and_not_from_the_tree(clone):
     append("train.sh")
     assert staleness(revision="HEAD").reasons == {}
     small.commit(clone, "Edit the training")
-    assert set(staleness(revision="HEAD").reasons) == small.CELLS
+    assert set(staleness(revision="HEAD").reasons) == small.TRAIN
     assert staleness(revision="HEAD~1").reasons == {}
 
 
 def test_behind_a_file_are_its_stage_and_all_upstream_but_none_beside():
     found = Staleness(
-        {"train@a-1": ["code"], "draw": ["code"]},
-        {"train@a-1": set(), "table": {"train@a-1"}, "draw": {"train@a-1"}},
+        {"train@a": ["code"], "draw": ["code"]},
+        {"train@a": set(), "table": {"train@a"}, "draw": {"train@a"}},
         {"table2.json": "table", "weights.svg": "draw"},
     )
-    assert set(found.behind(["table2.json"])) == {"train@a-1"}
-    assert set(found.behind(["weights.svg"])) == {"train@a-1", "draw"}
+    assert set(found.behind(["table2.json"])) == {"train@a"}
+    assert set(found.behind(["weights.svg"])) == {"train@a", "draw"}
     assert found.behind(["elsewhere.json"]) == {}
 
 
@@ -170,11 +205,14 @@ def test_an_unknown_revision_is_an_error_and_no_pass(clone):
 
 
 def test_the_committed_pipelines_are_resolved_whole():
-    """Every stage of the repository's own dvc.yaml files, each cell by its row and seed."""
-    params = YAML(typ="safe").load(small.ROOT / "params.yaml")["table"]
-    cells = {f"train@{row}-{seed}" for row in params["rows"] for seed in params["seeds"]}
+    """Every stage of the repository's own dvc.yaml files, each row by its name."""
+    rows = {f"train@{full.partition('/')[2]}" for full in read_family("table2").rows}
     found = staleness(small.ROOT)
-    assert cells <= set(found.upstream)
     before = {"source", "download", "features"}
-    assert found.upstream["table"] == {*cells, *before, "collect", "statistics"}
-    assert "sensitivity/dvc.yaml:readings" in found.upstream
+    assert found.upstream["table"] == {*rows, *before, "collect", "statistics"}
+    for family in families()[1:]:
+        own = {full for full, row in read_family(family).rows.items() if row.after is None}
+        after = set(read_family(family).rows) - own
+        first = {f"families/dvc.yaml:train@{full}" for full in own}
+        first |= {f"families/dvc.yaml:train-after@{full}" for full in after}
+        assert found.upstream[f"families/dvc.yaml:table@{family}"] >= {*first, *rows, *before}

@@ -1,0 +1,198 @@
+"""What a profile costs before it is run: FLOPs, parameters, memory, hours and money.
+
+FLOPs and activations are counted on tensors without memory, so counting needs neither a GPU nor
+the data. A time is counted FLOPs over a published peak times an assumed efficiency, or, on a GPU
+that is here, measured steps; each row says which.
+"""
+
+import statistics
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+
+from harness.config.features import Features
+from harness.config.readings import Readings, read_readings
+from harness.config.strict import Strict, block, parse, read_yaml, section
+from harness.config.table import Table
+from harness.config.training import Row, Train
+from harness.errors import ParamsError
+from harness.extras.bench.clips import write_clips
+from harness.extras.bench.steps import Ours, on_device
+from harness.extras.bench.timing import interleaved
+from harness.learning.cell import Cell
+from harness.learning.training import Objective
+from harness.learning.twins import parameters
+
+GPUS = Path(__file__).with_name("gpus.yaml")
+TARGETS = 10
+ADAM = 16  # bytes a parameter: float32 weight, gradient and two moments
+
+
+class Gpu(Strict):
+    """Published peak (dense bf16) and memory."""
+
+    bf16_tflops: float
+    memory_gb: float
+
+
+class Step(NamedTuple):
+    """FLOPs of one training step and of one dev clip's forward; bytes kept for the backward."""
+
+    training: int
+    evaluation: int
+    activations: int
+
+
+def count_step(row: Row, train: Train, readings: Readings, bands: int, targets: int) -> Step:
+    """Counted by torch's own counter: a multiplication and an addition are two FLOPs.
+
+    Convolutions and matrix products only, in bf16 where autocast has it; norms and activations
+    have few FLOPs but take memory traffic, one reason why no step reaches the peak.
+    """
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage._cdata] = storage.nbytes()
+        return tensor
+
+    with FakeTensorMode():
+        objective = Objective(row, train, readings, bands, targets)
+        x = torch.zeros(train.batch, 1, train.frames, bands)
+        labels = torch.zeros(train.batch, targets)
+        weights = {p.untyped_storage()._cdata for p in objective.parameters()}
+        with (
+            FlopCounterMode(display=False) as counter,
+            torch.autocast("cpu", torch.bfloat16),
+            saved_tensors_hooks(keep, lambda tensor: tensor),
+        ):
+            loss, _ = objective(x, labels, torch.Generator())
+            loss.backward()
+        with FlopCounterMode(display=False) as forward, torch.no_grad():
+            objective.twins.eval().predict(x[:1])
+    activations = sum(size for storage, size in kept.items() if storage not in weights)
+    return Step(counter.get_total_flops(), forward.get_total_flops(), activations)
+
+
+def plan(profile: Path, names: list[str], prices: list[str], efficiency: float) -> dict[str, Any]:
+    """The profile's rows, and its hours and cost on each GPU.
+
+    `prices`: "NAME=PER_HOUR", in whatever currency; without one there is no cost. Raises
+    ParamsError for an unknown GPU.
+    """
+    gpus, hourly = _gpus(names), _prices(prices)
+    train, readings = block(Train, "train", profile), read_readings(path=profile)
+    table, clips = block(Table, "table", profile), _clips(profile)
+    bands = block(Features, "features", profile).bands
+    rows = {}
+    for name in table.rows:
+        row = parse(Row, section("rows", profile)[name], f"rows.{name}", profile)
+        rows[name] = _row(row, train, readings, bands, clips)
+    cells = len(table.seeds)
+    flops = cells * sum(row["flops"] for row in rows.values())
+    measured = measure(profile, rows, cells) if torch.cuda.is_available() else None
+    return {
+        "profile": str(profile),
+        "clips": clips,
+        "epochs": readings.epochs,
+        "seeds": cells,
+        "batch": train.batch,
+        "width": train.width,
+        "efficiency": efficiency,
+        "rows": rows,
+        "flops": flops,
+        "gpus": {
+            name: _on(gpu, flops, rows, efficiency, hourly.get(name)) for name, gpu in gpus.items()
+        },
+        **({"measured": measured} if measured else {}),
+    }
+
+
+def _row(
+    row: Row, train: Train, readings: Readings, bands: int, clips: dict[str, int]
+) -> dict[str, Any]:
+    step = count_step(row, train, readings, bands, TARGETS)
+    steps = clips["train"] // train.batch
+    count = parameters(row, train, readings, bands, TARGETS)
+    epoch = steps * step.training + clips["dev"] * step.evaluation
+    return {
+        "parameters": count,
+        "flops_a_step": step.training,
+        "steps_an_epoch": steps,
+        "flops": readings.epochs * epoch,
+        "memory_gb": (ADAM * count + step.activations) / 1e9,
+    }
+
+
+def _on(
+    gpu: Gpu, flops: int, rows: dict[str, Any], efficiency: float, price: float | None
+) -> dict[str, Any]:
+    hours = flops / (gpu.bf16_tflops * 1e12 * efficiency) / 3600
+    return {
+        **gpu.model_dump(),
+        "hours": hours,
+        "cost": None if price is None else hours * price,
+        "fits": max(row["memory_gb"] for row in rows.values()) < gpu.memory_gb,
+        "from": f"counted FLOPs, {efficiency:.0%} of the published peak assumed",
+    }
+
+
+def measure(profile: Path, rows: dict[str, Any], seeds: int) -> dict[str, Any]:
+    """Hours of the profile's steps on the GPU that is here, from a few steps of each row."""
+    train, readings = block(Train, "train", profile), read_readings(path=profile)
+    bands, few = block(Features, "features", profile).bands, 8
+    seconds = {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_clips(Path(folder), few * train.batch, train.frames, bands)
+        place = Path(folder)
+        for name in rows:
+            row = parse(Row, section("rows", profile)[name], f"rows.{name}", profile)
+            cell = Cell(name, row, train, readings, 1, place, place, place, {})
+            ours = Ours(cell, few)
+            one = on_device(ours.epoch, ours.fabric.device)
+            seconds[name] = statistics.median(interleaved({"ours": one}, 3.0)["ours"]) / few
+    steps = sum(seconds[name] * row["steps_an_epoch"] for name, row in rows.items())
+    return {
+        "gpu": torch.cuda.get_device_name(),
+        "seconds_a_step": seconds,
+        "hours": steps * readings.epochs * seeds / 3600,
+        "from": "measured training steps, without evaluation",
+    }
+
+
+def _clips(profile: Path) -> dict[str, int]:
+    corpus = section("corpus", profile)
+    known = corpus.get("expected") or corpus.get("clips")
+    if not known:
+        raise ParamsError(
+            f"{profile}: its corpus block does not say how many clips there are; plan a profile "
+            "with corpus.expected or corpus.clips"
+        )
+    return {split: int(known[split]) for split in ("train", "dev")}
+
+
+def _gpus(names: Iterable[str]) -> dict[str, Gpu]:
+    known = {name: parse(Gpu, node, name, GPUS) for name, node in read_yaml(GPUS).items()}
+    for name in names:
+        if name not in known:
+            raise ParamsError(f"{GPUS.name} has no '{name}'; it has {list(known)}")
+    return {name: known[name] for name in names or known}
+
+
+def _prices(prices: Iterable[str]) -> dict[str, float]:
+    found = {}
+    for text in prices:
+        name, sign, price = text.partition("=")
+        try:
+            found[name] = float(price)
+        except ValueError:
+            sign = ""
+        if not sign or name not in _gpus([]):
+            raise ParamsError(f"--price {text}: give NAME=PER_HOUR, with a name in {GPUS.name}")
+    return found

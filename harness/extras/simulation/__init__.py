@@ -1,0 +1,1 @@
+"""How often each test of significance is wrong, on corpora whose truth is known."""

@@ -1,0 +1,139 @@
+"""The training of a cell: a row with one seed, from packed features to dev predictions."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from harness.allocation import keep_freed_memory
+from harness.config.training import Train
+from harness.errors import RunError
+from harness.learning.arithmetic import accelerator, layout_for, precision_for
+from harness.learning.cell import Cell
+from harness.learning.data import Packed, batches, held_out_clips
+from harness.learning.network import About, Objective
+from harness.learning.optimiser import optimiser
+from harness.learning.scoring import check_finite, predict, score
+from harness.learning.state import State, resume, save
+
+Watch = Callable[[dict[str, float]], None]  # told each epoch's row of the history
+
+
+class Trained(NamedTuple):
+    """What a training leaves: its objective, its state after the last epoch, and both splits."""
+
+    objective: Objective
+    state: State
+    train: Packed
+    dev: Packed
+
+
+def fabric_for(train: Train) -> Fabric:
+    """The GPU if there is one; and what a process sets once: threads, memory, determinism."""
+    keep_freed_memory()
+    torch.set_num_threads(train.threads)
+    torch.set_flush_denormal(True)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be repeatable
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells bf16 in every cell
+    precision: Any = precision_for(train)
+    return Fabric(accelerator=accelerator(train), devices=1, precision=precision)
+
+
+def set_up(fabric: Fabric, cell: Cell, data: Packed) -> tuple[Objective, Any, Any]:
+    """The cell's objective with its first weights, the same wrapped by Fabric, its optimiser."""
+    torch.manual_seed(cell.seed)
+    bands, targets = data.levels.shape[1], len(data.targets)
+    before = cell.before.kept if cell.before else None
+    objective = Objective(cell.row, cell.train, cell.readings, bands, targets, before)
+    objective.to(memory_format=layout_for(cell.train, fabric.device))
+    return objective, *fabric.setup(objective, optimiser(objective, cell.train))
+
+
+def train(cell: Cell, watch: Watch = lambda row: None) -> Trained:
+    """Train, evaluating on dev after every epoch; goes on from the checkpoint if it is this cell's.
+
+    The same cell gives the same bytes on the same CPU, killed and resumed or not. Raises RunError
+    when a loss or a prediction is no longer finite, FeaturesError when the features do not fit.
+    """
+    fabric = fabric_for(cell.train)
+    data, dev = (Packed(cell.features, split, fabric.device) for split in ("train", "dev"))
+    held_out = held_out_clips(data, cell.readings.selection == "held_out")
+    learned, clips = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    if len(learned) < cell.train.batch:
+        raise RunError(
+            f"{cell.label}: {len(learned)} train clips do not fill one batch of "
+            f"{cell.train.batch}; lower train.batch"
+        )
+    objective, model, optimizer = set_up(fabric, cell, dev)
+    state = resume(fabric, cell, model, optimizer)
+    while state.epoch < cell.readings.epochs:
+        started = time.perf_counter()
+        row = train_epoch(fabric, cell, state.epoch, data, learned, model, optimizer)
+        predictions = predict(objective.network, dev, cell, state.epoch)
+        row["dev_ccc"] = score(cell, state.epoch, dev, predictions)
+        if len(clips):
+            inside = predict(objective.network, data, cell, state.epoch, clips)
+            row["held_out_ccc"] = score(cell, state.epoch, data, inside, clips)
+        state.seconds.append(time.perf_counter() - started)
+        state.finish_epoch(row, predictions)
+        if state.epoch < cell.readings.epochs:
+            save(fabric, cell, model, optimizer, state)
+        watch(state.history[-1])
+    return Trained(objective, state, data, dev)
+
+
+def train_epoch(
+    fabric: Fabric,
+    cell: Cell,
+    epoch: int,
+    data: Packed,
+    learned: np.ndarray,
+    model: Any,
+    optimizer: Any,
+) -> dict[str, float]:
+    """One pass over the `learned` clips; returns the mean losses and the last weights."""
+    order, offsets = batches(len(learned), cell.train.batch, cell.seed, epoch)
+    clips, crops = (torch.from_numpy(a).to(fabric.device) for a in (learned[order], offsets))
+    seed = int(np.random.SeedSequence([cell.seed, epoch]).generate_state(1)[0])
+    torch.manual_seed(seed)  # dropout; with it a resumed run needs no generator states
+    generator = torch.Generator(fabric.device).manual_seed(seed)
+    draws = own_generators(cell.seed, epoch, fabric.device)
+    model.train()
+    total = torch.zeros((), device=fabric.device)
+    for step, (chosen, crop) in enumerate(zip(clips, crops, strict=True)):
+        x = data.crops(chosen, cell.train.frames, cell.readings.padding_level, crop)
+        progress = (epoch + step / len(clips)) / cell.readings.epochs
+        about = About(draws, chosen, data.speaker[chosen], data.country[chosen], progress)
+        loss, losses = model(x, data.labels[chosen], generator, about)
+        fabric.backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()
+        total = total + losses
+    objective, means = model.module, total / len(clips)
+    check_finite(cell, epoch, means.tolist())
+    objective.weighting.after_epoch(means)
+    weights = objective.weighting.weights().tolist()
+    return {f"loss_{n}": v for n, v in zip(objective.names, means.tolist(), strict=True)} | {
+        f"weight_{n}": v for n, v in zip(objective.names, weights, strict=True)
+    }
+
+
+def own_generators(seed: int, epoch: int, device: torch.device) -> Callable[[str], torch.Generator]:
+    """A part's name → a generator of this epoch that no other part draws from."""
+    found: dict[str, torch.Generator] = {}
+
+    def draws(name: str) -> torch.Generator:
+        if name not in found:
+            entropy = [seed, epoch, *name.encode()]
+            state = np.random.SeedSequence(entropy).generate_state(1)[0]
+            found[name] = torch.Generator(device).manual_seed(int(state))
+        return found[name]
+
+    return draws

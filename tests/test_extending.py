@@ -1,0 +1,138 @@
+"""docs/extending.md, followed to the letter in a copy of the repository, by way of DVC."""
+
+import json
+import re
+import sys
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.clone import PARAMS, REPOSITORY, ROWS, clone, dvc, run, small_params, stale, write
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of DVC itself
+
+RRTN = ROWS["table2"]["cnn10-rrtn-ruwl"] | {"weighting": "fixed", "against": {"local": "cnn10"}}
+TABLE2 = {"cnn10": ROWS["table2"]["cnn10"], "cnn10-rrtn": RRTN}
+FAMILIES = {"mine": ["cnn10-silent"], "recurrent": ["crnn", "crnn-likelihood"]}
+
+
+def examples():
+    """(file, content) of every block of code of the page whose first line names a file."""
+    page = (REPOSITORY / "docs" / "extending.md").read_text(encoding="utf-8")
+    return re.findall(r"```\w+\n# (\S+)\n(.*?)```", page, re.DOTALL)
+
+
+def add_examples(folder):
+    """Write the page's files, rows and families into the clone."""
+    yaml = YAML(typ="safe")
+    params, rows = (yaml.load(folder / name) for name in ("params.yaml", "rows.yaml"))
+    for file, content in examples():
+        if file == "rows.yaml":
+            rows["rows"] |= yaml.load(content)
+        elif file == "params.yaml":
+            params["families"] |= yaml.load(content)["families"]
+        else:
+            (folder / file).write_text(content, encoding="utf-8")
+    write(folder, params, rows)
+
+
+def records(folder):
+    """Every trained cell's record, and when it was written."""
+    files = (folder / "runs" / "small").glob("*/*/*/record.json")
+    return {str(f.relative_to(folder)): (f.read_bytes(), f.stat().st_mtime_ns) for f in files}
+
+
+def harness(folder, *arguments):
+    done = run(folder, sys.executable, "-m", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """The clone with a Table 2, and what its cells were before anything was added."""
+    folder = clone(tmp_path_factory.mktemp("clone"))
+    patch = pytest.MonkeyPatch()
+    patch.setenv("DVC_SITE_CACHE_DIR", str(folder / ".dvc" / "site"))
+    rows = {"table2": TABLE2, "rows": {}, "after": {}}
+    small_params(folder, rows, families={}, seeds=[1])
+    dvc(folder, "repro")
+    before = records(folder)
+    assert len(before) == len(TABLE2) * 1
+    add_examples(folder)
+    yield folder, before
+    patch.undo()
+
+
+def test_the_page_shows_a_file_of_each_kind_of_part():
+    files = [file for file, _ in examples()]
+    assert files.count("rows.yaml") == files.count("params.yaml") == len(FAMILIES)
+    assert len([file for file in files if file.startswith("parts/")]) == 4
+
+
+def test_what_the_page_adds_is_valid_trains_and_stands_in_a_table(extended):
+    folder, before = extended
+    said = harness(folder, "harness.cli", "validate")
+    targets = []
+    for family, rows in FAMILIES.items():
+        assert all(f"{family}/{row}" in said for row in rows)
+        harness(folder, "harness.launch", "--jobs", "1", "--family", family)
+        targets += [f"families/dvc.yaml:{stage}@{family}" for stage in ("table", "draw")]
+    dvc(folder, "repro", *targets)
+    for family, rows in FAMILIES.items():
+        table = json.loads((folder / f"results/small/{family}.json").read_text(encoding="utf-8"))
+        assert [row["row"] for row in table["rows"]] == rows
+        assert all(len(row["against"]) == 1 for row in table["rows"])
+    assert {cell: after for cell, after in records(folder).items() if cell in before} == before
+    assert len(records(folder)) == len(before) + sum(map(len, FAMILIES.values()))
+    assert not {stage for stage in stale(folder, families=True) if "train" in stage}
+
+
+MISTAKES = {  # in a block, and what the one line about it names
+    "part": ({"encoder": "cnn11"}, ["mine/wrong", "cnn11", "cnn10"]),
+    "key of a part": ({"encoder": {"parts.crnn": {"chanels": 8}}}, ["mine/wrong", "'channels'"]),
+    "key of a row": ({"wieghting": "fixed"}, ["mine/wrong", "'weighting'"]),
+    "against nobody": ({"against": {"x": "table2/cnn01"}}, ["mine/wrong", "'table2/cnn10'"]),
+    "against another family": ({"against": {"x": "recurrent/crnn"}}, ["mine/wrong", "own family"]),
+    "after without its block": ({"after": "table2/cnn10"}, ["mine/wrong", "'after'"]),
+    "reading": ({"readings": {"mask_fil": "mean"}}, ["mine/wrong", "'mask_fill'"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_with_the_row_and_the_nearest_name(extended, mistake):
+    folder, _ = extended
+    changes, named = MISTAKES[mistake]
+    yaml = YAML(typ="safe")
+    params, rows = (yaml.load(folder / name) for name in ("params.yaml", "rows.yaml"))
+    wrong = {key: value for key, value in TABLE2["cnn10"].items() if key != "against"}
+    try:
+        write(folder, params, rows | {"rows": rows["rows"] | {"mine/wrong": wrong | changes}})
+        done = run(folder, sys.executable, "-m", "harness.cli", "validate")
+    finally:
+        write(folder, params, rows)
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert all(name in done.stderr for name in named), done.stderr
+
+
+def test_a_family_without_rows_is_one_line(extended):
+    folder, _ = extended
+    yaml = YAML(typ="safe")
+    params, rows = (yaml.load(folder / name) for name in ("params.yaml", "rows.yaml"))
+    try:
+        write(folder, params | {"families": {"mime": {}}}, rows)
+        done = run(folder, sys.executable, "-m", "harness.cli", "validate")
+    finally:
+        write(folder, params, rows)
+    assert done.returncode != 0
+    assert (done.stderr.count("\n"), "'mime'" in done.stderr, "'mine'" in done.stderr) == (
+        1,
+        True,
+        True,
+    )
+
+
+def test_the_small_params_are_as_whole_as_the_repositorys():
+    assert set(PARAMS) == set(YAML(typ="safe").load(REPOSITORY / "params.yaml"))
