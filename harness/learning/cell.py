@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
@@ -11,9 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Optional
 
-from harness.config.readings import Readings
+from harness.config.readings import Readings, read_readings
 from harness.config.rows import ROWS, Row, read_family, read_rows
-from harness.config.strict import block, nearest, profile, section
+from harness.config.strict import PARAMS, block, nearest, profile, section
 from harness.config.training import Train
 from harness.errors import ParamsError
 from harness.learning.closure import code
@@ -138,9 +139,15 @@ def read_cells(names: Iterable[str], seeds: Collection[int]) -> list[Cell]:
         "origin": {"corpus": _plain("corpus"), "features": _plain("features")},
     }
 
+    read_readings()  # what is wrong with them below is the row's fault
+
     @cache
     def readings(name: str) -> Readings:
-        return rows[name].read()
+        try:
+            return rows[name].read()
+        except ParamsError as error:
+            fault = re.sub(rf"^{PARAMS}(:\d+)?: ", "", str(error))
+            raise ParamsError(f"{ROWS}: {name}: {fault}") from None
 
     def cell(name: str, seed: int) -> Cell:
         if name not in rows:
