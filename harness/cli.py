@@ -21,12 +21,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _call(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="harness", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
+    _add_validate(commands)
     _add_simulate(commands)
     _add_check(commands)
     _add_diff(commands)
     _add_bench(commands)
     options = parser.parse_args(arguments)
     options.command(options)
+
+
+def _add_validate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "can every row of the profile be trained? one batch of each, without values, in seconds"
+    parser = commands.add_parser("validate", help=text, description=text)
+    parser.set_defaults(command=_validate)
+
+
+def _validate(options: argparse.Namespace) -> None:
+    from harness.learning.validation import summary
+
+    print(summary())
 
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

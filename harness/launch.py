@@ -1,6 +1,6 @@
 """Train the cells that params.yaml asks for and nobody has made yet, several side by side.
 
-`dvc repro` trains one cell after another, each in a process of its own, and writes dvc.lock after
+`dvc repro` trains one row after another, each in a process of its own, and writes dvc.lock after
 each. Here a few processes train all of them, and `dvc commit` records them at once: same cells,
 same bytes, same lock.
 """
@@ -15,16 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.config.strict import block, profile
-from harness.config.table import Table, read_sensitivity
+from harness.config.rows import TABLE2, families, family_of, read_rows
+from harness.config.strict import profile
 from harness.errors import HarnessError, RunError, lacking
-from harness.learning.cell import Cell, read_cell
+from harness.learning.cell import Cell, cells_of, remove_others
 from harness.options import JOBS, whole
 from harness.portable import choose
 from harness.processes import locked, start_worker
 from harness.stage import move, run
 
-STAGES = {"table": "dvc.yaml:train", "sensitivity": "sensitivity/dvc.yaml:vary"}
+ALL = "all"
 
 
 def start_trainer(arithmetic: str) -> None:
@@ -33,59 +33,93 @@ def start_trainer(arithmetic: str) -> None:
     choose(arithmetic)
 
 
-def rehearse() -> None:
+def validate() -> None:
     """In a worker, which imports torch once for all that it does."""
-    from harness.learning.rehearsal import rehearse
+    from harness.learning.validation import validate_once
 
-    rehearse()
+    validate_once()
 
 
 def train(cell: Cell) -> None:
     """In a worker: train the cell unless another process just has."""
-    from harness.learning.training import finish_cell
+    from harness.learning.outputs import finish
 
     with cell.alone():
         if missing([cell]):
-            finish_cell(cell)
+            finish(cell)
 
 
-def wanted(key: str) -> list[Cell]:
-    """The cells of a block, `table` or `sensitivity`."""
-    asked = block(Table, key) if key == "table" else read_sensitivity()
-    return [read_cell(row, seed) for row in asked.rows for seed in asked.seeds]
+def asked_for(family: str) -> list[Cell]:
+    """The cells of a family, or of all that the profile has."""
+    names = families() if family == ALL else [family]
+    return [cell for name in names for cell in cells_of(name)]
 
 
 def missing(cells: list[Cell]) -> list[Cell]:
     """Those that are neither kept nor in scratch/."""
-    return [c for c in cells if not c.made(c.taken) and not c.made(c.finished)]
+    return [c for c in cells if not c.is_in(c.kept) and not c.is_in(c.staged)]
+
+
+def level(cell: Cell) -> int:
+    """How many cells must be finished one after another before this one."""
+    return 1 + level(cell.before) if cell.before else 0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     jobs = whole(1, JOBS)
     parser.add_argument("--jobs", type=jobs, default=2, help="cells at a time (default: 2)")
-    parser.add_argument("--block", choices=list(STAGES), default="table")
+    parser.add_argument(
+        "--family", default=TABLE2, help=f"a family of params.yaml, or all (default: {TABLE2})"
+    )
     asked = parser.parse_args()
     with locked(Path("scratch", profile(), "launch.lock"), f"a launch of profile {profile()}"):
-        launch(asked.block, asked.jobs)
+        launch(asked.family, asked.jobs)
 
 
-def launch(key: str, jobs: int) -> None:
-    """Train the cells of a block that are missing, take all into their place, and record them."""
-    side_by_side(missing(wanted(key)), jobs)
-    cells = wanted(key)  # as they are asked for now
-    if others := missing(cells):
-        raise RunError(
-            f"parameters, features or code changed during the training, and {len(others)} cells "
-            f"({others[0].name} first) are others now; run it again"
-        )
-    finished = [cell for cell in cells if cell.made(cell.finished)]
-    for cell in finished:
+def launch(family: str, jobs: int) -> None:
+    """Train the missing cells of a family, keep them, and let DVC record them.
+
+    Level by level: a cell that comes after another one trains when that one is kept.
+    """
+    changed = False
+    for number in sorted({level(cell) for cell in asked_for(family)}):
+        side_by_side(missing(_ready(family, number)), jobs)
+        cells = _ready(family, number)  # as they are asked for now
+        if others := missing(cells):
+            raise RunError(
+                f"parameters, features or code changed during the training, and {len(others)} "
+                f"cells ({others[0].label} first) are others now; run it again"
+            )
+        changed |= keep(cells)
+    cells = asked_for(family)
+    seeds = {cell.kept.parent: [c.seed for c in cells if c.name == cell.name] for cell in cells}
+    for row, asked in seeds.items():
+        changed |= bool(remove_others(row, asked))
+    if changed:
+        record(list(dict.fromkeys(cell.name for cell in cells)))
+
+
+def _ready(family: str, number: int) -> list[Cell]:
+    """The cells of one level; RunError where one comes after a cell that is not kept."""
+    cells = [cell for cell in asked_for(family) if level(cell) == number]
+    for cell in missing(cells):
+        if cell.before and not cell.before.is_in(cell.before.kept):
+            raise RunError(
+                f"{cell.label} comes after {cell.before.label}, which is not finished; run "
+                f"`python -m harness.launch --family {family_of(cell.before.name)}` first"
+            )
+    return cells
+
+
+def keep(cells: list[Cell]) -> bool:
+    """Put those that lie in scratch/ at their places; whether there was any."""
+    staged = [cell for cell in cells if cell.is_in(cell.staged)]
+    for cell in staged:
         with cell.alone():
-            if cell.made(cell.finished):  # else a train stage just took it
-                move(cell.finished, cell.taken)
-    if finished:
-        record(STAGES[key])
+            if cell.is_in(cell.staged):  # else a train stage just took it
+                move(cell.staged, cell.kept)
+    return bool(staged)
 
 
 def side_by_side(cells: list[Cell], jobs: int) -> None:
@@ -96,8 +130,8 @@ def side_by_side(cells: list[Cell], jobs: int) -> None:
     start = partial(start_trainer, cells[0].train.arithmetic)
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=start) as pool:
         try:
-            pool.submit(told, "rehearsal", rehearse).result()
-            waiting = [pool.submit(told, cell.name, train, cell) for cell in cells]
+            pool.submit(told, "validation", validate).result()
+            waiting = [pool.submit(told, cell.label, train, cell) for cell in cells]
             done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
         except KeyboardInterrupt:  # cells go on from their last epoch when they are asked for again
             for worker in multiprocessing.active_children():
@@ -121,19 +155,31 @@ def told(name: str, work: Callable[..., None], *arguments: Any) -> None:
         raise
 
 
-def record(stage: str) -> None:
-    """Let DVC record all cells of a stage; they are those that it would make."""
-    if not Path(stage.partition(":")[0]).is_file():
+def record(rows: list[str]) -> None:
+    """Let DVC record all cells of the rows; they are those that it would make."""
+    stages = [stage for row in rows if (stage := stage_of(row))]
+    if not stages:
         return  # no pipeline here
-    command = [sys.executable, "-m", "dvc", "commit", "--force", stage]
+    command = [sys.executable, "-m", "dvc", "commit", "--force", *stages]
     done = subprocess.run(
         command, capture_output=True, encoding="utf-8", errors="replace", check=False
     )
     if done.returncode:
         raise RunError(
-            f"the cells are trained and kept, but `dvc commit {stage}` failed: {done.stderr}; when "
-            "that is mended, `dvc repro` records them without training"
+            f"the cells are trained and kept, but `dvc commit {stages[0]}` failed: {done.stderr}; "
+            "when that is mended, `dvc repro` records them without training"
         )
+
+
+def stage_of(row: str) -> str | None:
+    """The row's stage as DVC takes it; None where there is no such pipeline."""
+    family, _, name = row.partition("/")
+    if family == TABLE2:
+        file, stage = "dvc.yaml", f"train@{name}"
+    else:
+        after = read_rows()[row].after
+        file, stage = "families/dvc.yaml", f"{'train-after' if after else 'train'}@{row}"
+    return f"{file}:{stage}" if Path(file).is_file() else None
 
 
 if __name__ == "__main__":

@@ -1,30 +1,36 @@
-"""What a cell is and where it lies; no torch, so that a finished one is recognised at once."""
+"""A cell is a row and a seed; no torch here, so that a finished one is recognised at once."""
 
 import hashlib
 import json
+import re
+import shutil
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
-from harness.config.readings import Readings
-from harness.config.rows import Row
-from harness.config.strict import section
+from harness.config.readings import Readings, read_readings
+from harness.config.rows import ROWS, Row, read_family, read_rows
+from harness.config.strict import PARAMS, block, nearest, profile, section
 from harness.config.training import Train
+from harness.errors import ParamsError
+from harness.learning.closure import code
 from harness.processes import locked
 
-CODE = sorted(Path(__file__).parent.glob("*.py"))
-SCORING = Path(__file__).parents[1] / "evaluation" / "ccc.py"
+RECORD = "record.json"  # written last
+IN_KEY = {"encoder", "head", "views", "terms", "weighting", "emotions", "keep"}  # of a row's block
 
 
 @dataclass(frozen=True)
 class Cell:
     """Everything that a cell's result depends on.
 
-    `origin`: the corpus and features blocks; `features`, `scratch`, `runs`: folders of the profile,
-    the last for finished cells.
+    `name`: of its row, in full; `features`, `scratch`, `runs`: folders of the profile, the last for
+    finished cells; `origin`: the corpus and features blocks; `before`: the cell of the same seed
+    that must be finished before this one.
     """
 
     name: str
@@ -36,71 +42,162 @@ class Cell:
     scratch: Path
     runs: Path
     origin: dict[str, Any]
-    before: "Cell | None" = None
+    before: Optional["Cell"] = None
 
     @property
     def label(self) -> str:
+        """As messages name it: "table2/cnn10-1"."""
         return f"{self.name}-{self.seed}"
-
-    @property
-    def staged(self) -> Path:
-        return self.scratch / self.name / str(self.seed)
-
-    @property
-    def kept(self) -> Path:
-        return self.runs / self.name / str(self.seed)
-
-    def key_parts(self) -> dict[str, str]:
-        return {}
 
     @cached_property
     def key(self) -> str:
-        """Digest of parameters, features, code and torch: equal keys mean results equal but for
-        rounding, which depends on the processor."""
-        blocks = [self.row.model_dump(), self.train.model_dump(), self.readings.trained()]
-        parts = [self.name, *blocks, self.seed, self.origin, version("torch")]
-        digest = hashlib.sha256(json.dumps(parts, default=str).encode())
-        for file in [*sorted(self.features.iterdir()), *CODE, SCORING]:
-            digest.update(_digest(file, file.stat().st_mtime_ns))
-        return digest.hexdigest()
+        """Digest of all that it depends on: equal keys mean results equal but for rounding, which
+        depends on the processor where arithmetic is fast."""
+        return _digest(self.key_parts())
+
+    def key_parts(self) -> dict[str, str]:
+        """What the key is made of, each by a digest; neither the row's name nor its family."""
+        blocks = {
+            "row": self.row.model_dump(include=IN_KEY),
+            "train": self.train.model_dump(),
+            "readings": self.readings.trained(),
+            "seed": self.seed,
+            "corpus": self.origin.get("corpus"),
+            "features": self.origin.get("features"),
+            "torch": version("torch"),
+        }
+        if self.before:
+            blocks["before"] = self.before.key
+        files = {f"features/{file.name}": _file_digest(file) for file in _files(self.features)}
+        return {name: _digest(found) for name, found in blocks.items()} | files | code(self.row)
 
     @property
     def checkpoint(self) -> Path:
         """Where an unfinished cell goes on from."""
-        return self.scratch / f"{self.name}.ckpt"
+        return self.scratch / self.name / f"{self.seed}.ckpt"
 
     @property
     def circumstances(self) -> Path:
         """When, where and in what time it was trained: what no result may depend on."""
-        return self.scratch / f"{self.name}.json"
+        return self.scratch / self.name / f"{self.seed}.json"
 
     @property
-    def finished(self) -> Path:
-        """The folder of a finished cell that no stage has taken yet."""
-        return self.scratch / self.name
+    def staged(self) -> Path:
+        """The folder of a finished cell that is not yet kept."""
+        return self.scratch / self.name / str(self.seed)
 
     @property
-    def taken(self) -> Path:
-        """Where the train stage keeps it."""
-        return self.runs / self.name
+    def kept(self) -> Path:
+        """Its folder from then on."""
+        return self.runs / self.name / str(self.seed)
 
     def alone(self) -> AbstractContextManager[None]:
         """No other process is at this cell within the block; RunError where one is already."""
-        return locked(self.scratch / f"{self.name}.lock", f"cell {self.name}")
+        return locked(self.scratch / self.name / f"{self.seed}.lock", f"cell {self.label}")
 
-    def made(self, folder: Path) -> bool:
+    def is_in(self, folder: Path) -> bool:
         """Whether `folder` holds this very cell: the record, written last, has its key."""
+        record = read_record(folder)
+        return record is not None and record["key"] == self.key
+
+    def changed(self, folder: Path) -> list[str] | None:
+        """Which parts of the key are others in the cell that `folder` holds; None if it has none.
+
+        "-" and "+" before a part that only the old or only the new key has.
+        """
+        record = read_record(folder)
+        if record is None:
+            return None
+        old, new = record.get("key_parts", {}), self.key_parts()
+        signs = {name: "-" for name in old if name not in new}
+        signs |= {name: "" if name in old else "+" for name in new if old.get(name) != new[name]}
+        return [f"{sign}{name}" for name, sign in signs.items()]
+
+
+def read_cell(name: str, seed: int) -> Cell:
+    """The cell of a row, by its full name, and a seed, as params.yaml and rows.yaml have it.
+
+    Raises ParamsError for a row that does not exist.
+    """
+    return read_cells([name], [seed])[0]
+
+
+def cells_of(family: str) -> list[Cell]:
+    """The cells of a family of the profile, row by row in the order of its table."""
+    found = read_family(family)
+    return read_cells(found.rows, found.seeds)
+
+
+def read_cells(names: Iterable[str], seeds: Collection[int]) -> list[Cell]:
+    """The cells of several rows, row by row, from files that are read once."""
+    rows, place = read_rows(), profile()
+    shared: dict[str, Any] = {
+        "train": block(Train, "train"),
+        "features": Path("features", place),
+        "scratch": Path("scratch", place),
+        "runs": Path("runs", place),
+        "origin": {"corpus": _plain("corpus"), "features": _plain("features")},
+    }
+
+    read_readings()  # what is wrong with them below is the row's fault
+
+    @cache
+    def readings(name: str) -> Readings:
         try:
-            return bool(json.loads((folder / "record.json").read_text())["key"] == self.key)
-        except (OSError, ValueError, KeyError):
-            return False
+            return rows[name].read()
+        except ParamsError as error:
+            fault = re.sub(rf"^{PARAMS}(:\d+)?: ", "", str(error))
+            raise ParamsError(f"{ROWS}: {name}: {fault}") from None
+
+    def cell(name: str, seed: int) -> Cell:
+        if name not in rows:
+            raise ParamsError(f"{ROWS}: no row is called '{name}'{nearest(name, rows)}")
+        row = rows[name]
+        before = cell(row.after, seed) if row.after else None
+        return Cell(name=name, seed=seed, row=row, readings=readings(name), before=before, **shared)
+
+    return [cell(name, seed) for name in names for seed in seeds]
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """The record of the finished cell in a folder; None where there is none."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and "key" in record else None
+
+
+def remove_others(row: Path, seeds: Collection[int]) -> list[Path]:
+    """Remove a row's finished cells of seeds that are not asked for; → their folders.
+
+    What is no finished cell stays.
+    """
+    wanted = {str(seed) for seed in seeds}
+    others = [folder for folder in _files(row) if folder.name not in wanted and read_record(folder)]
+    for folder in others:
+        shutil.rmtree(folder)
+    return others
 
 
 def _plain(key: str) -> Any:
     return json.loads(json.dumps(section(key)))
 
 
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _digest(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_digest(file: Path) -> str:
+    return _content_digest(file, file.stat().st_mtime_ns)
+
+
 @cache
-def _digest(file: Path, changed: int) -> bytes:
+def _content_digest(file: Path, changed: int) -> str:
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
