@@ -116,13 +116,10 @@ def train_epoch(
         optimizer.step()
         optimizer.zero_grad()
         total = total + losses
-    objective, means = model.module, total / len(clips)
+    means = total / len(clips)
     check_finite(cell, epoch, means.tolist())
-    objective.weighting.after_epoch(means)
-    weights = objective.weighting.weights().tolist()
-    return {f"loss_{n}": v for n, v in zip(objective.names, means.tolist(), strict=True)} | {
-        f"weight_{n}": v for n, v in zip(objective.names, weights, strict=True)
-    }
+    row: dict[str, float] = model.module.end_epoch(means, data.targets)
+    return row
 
 
 def own_generators(seed: int, epoch: int, device: torch.device) -> Callable[[str], torch.Generator]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.learning.arithmetic import arithmetic
-from harness.learning.cell import Cell
+from harness.learning.cell import IN_KEY, Cell
 from harness.learning.data import Packed
 from harness.learning.loop import Trained, train
 from harness.learning.network import parameters
@@ -69,12 +69,13 @@ def keep(cell: Cell, trained: Trained, folder: Path) -> None:
 
 
 def _record(cell: Cell) -> dict[str, Any]:
+    """Only what the key is made of: the folder of a cell that is kept is that of one made anew."""
     return {
         "key": cell.key,
         "key_parts": cell.key_parts(),
-        "row": cell.row.model_dump(),
+        "row": cell.row.model_dump(include=IN_KEY),
         "train": cell.train.model_dump(),
-        "readings": cell.readings.model_dump(),
+        "readings": cell.readings.trained(),
         **cell.origin,
         "seed": cell.seed,
     }

@@ -54,21 +54,28 @@ def module_name(kind: str, name: str) -> str:
 
 def load(kind: str, name: str) -> ModuleType:
     """The part's module; ParamsError with what there is if there is none of this name."""
-    place = module_name(kind, name)
-    if "." in name and "" not in sys.path:
+    if "." not in name:
+        files = (HERE / kind).glob("[!_]*.py")
+        known = sorted(file.stem for file in files)
+        if name.replace("-", "_") not in known:
+            raise ParamsError(
+                f"{kind.removesuffix('s')} '{name}' is not there{nearest(name, known)}; "
+                f"harness/learning/{kind} has {', '.join(known)}"
+            )
+        return importlib.import_module(module_name(kind, name))
+    if not all(map(str.isidentifier, name.split("."))):
+        raise ParamsError(f"{kind.removesuffix('s')} '{name}' is no module; write package.module")
+    if "" not in sys.path:
         sys.path.insert(0, "")  # the working directory, where a user's own parts lie
     try:
-        return importlib.import_module(place)
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise  # a package that the part itself wants
-        known = sorted(
-            file.stem for file in (HERE / kind).glob("*.py") if not file.stem.startswith("_")
-        )
-        raise ParamsError(
-            f"{kind.removesuffix('s')} '{name}' is not there{nearest(name, known)}; "
-            f"harness/learning/{kind} has {', '.join(known)}"
-        ) from None
+        file = f"{name.replace('.', '/')}.py"
+        siblings = Path(file).parent.glob("[!_]*.py")
+        close = nearest(name, [".".join(f.with_suffix("").parts) for f in siblings])
+        raise ParamsError(f"{kind.removesuffix('s')} '{name}': there is no {file}{close}") from None
 
 
 def part_class(kind: str, module: ModuleType) -> type[nn.Module]:
