@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from harness.learning.twins import parameters
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from harness.config.strict import block, section
 from harness.config.training import Row, Train
 from harness.learning.encoders import build
-from harness.learning.twins import parameters
 from harness.paper import read_paper
 from tests.readings import readings
 from tests.references import panns

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from harness.learning.training import Objective, predict
+from harness.learning.twins import Twins, parameters
+from harness.learning.weighting import build
 
 from harness.config.training import Row, SpecAugment
 from harness.learning.data import Packed, held_out_clips
 from harness.learning.losses import barlow_twins, ccc_loss, uncentred
 from harness.learning.specaugment import masked
-from harness.learning.training import Objective, predict
-from harness.learning.twins import Twins, parameters
-from harness.learning.weighting import build
 from tests.learning.packed import write_features
 from tests.learning.test_training import ROWS, TRAIN, cell, train_cell
 from tests.readings import readings

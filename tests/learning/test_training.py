@@ -14,6 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from harness.learning.rehearsal import check
+from harness.learning.training import Objective, predict, write_predictions
+from harness.learning.twins import Twins
 
 from harness.config.readings import PRESETS, Readings
 from harness.config.training import Row, SpecAugment, Train
@@ -22,9 +25,6 @@ from harness.evaluation.ccc import ccc
 from harness.learning import training
 from harness.learning.cell import Cell
 from harness.learning.data import Packed
-from harness.learning.rehearsal import check
-from harness.learning.training import Objective, predict, write_predictions
-from harness.learning.twins import Twins
 from stages import train as stage
 from tests.learning.packed import TARGETS, write_features, write_split
 from tests.readings import readings

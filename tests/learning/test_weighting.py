@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+from harness.learning.weighting import build
 
 from harness.errors import ParamsError
-from harness.learning.weighting import build
 from tests.readings import readings
 
 PAPER = readings()

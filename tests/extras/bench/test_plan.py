@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from harness.learning.twins import parameters
 
 from harness.config.training import Row, SpecAugment, Train
 from harness.errors import ParamsError
 from harness.extras.bench import plan
 from harness.learning import encoders
-from harness.learning.twins import parameters
 from tests.readings import readings
 
 BATCH, FRAMES, BANDS, TARGETS = 4, 16, 8, 3
