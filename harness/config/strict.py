@@ -16,7 +16,7 @@ from ruamel.yaml.scalarbool import ScalarBoolean
 from harness.config.names import profile_name
 from harness.errors import ParamsError
 
-PARAMS = Path("params.yaml")
+PARAMS, ROWS = Path("params.yaml"), Path("rows.yaml")
 
 
 class Strict(BaseModel):

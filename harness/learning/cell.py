@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from harness.config.readings import Readings, read_readings
-from harness.config.rows import ROWS, Row, family_of, read_family, read_rows
-from harness.config.strict import PARAMS, block, nearest, profile, section
+from harness.config.rows import Row, family_of, read_family, read_rows
+from harness.config.strict import PARAMS, ROWS, block, nearest, profile, section
 from harness.config.training import Train
 from harness.errors import ParamsError
 from harness.learning.closure import code

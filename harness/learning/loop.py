@@ -1,25 +1,29 @@
 """The training of a cell: a row with one seed, from packed features to dev predictions."""
 
+from __future__ import annotations
+
 import logging
 import os
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 
 from harness.allocation import keep_freed_memory
-from harness.config.training import Train
 from harness.errors import RunError
 from harness.learning.arithmetic import accelerator, layout_for, precision_for
-from harness.learning.cell import Cell
 from harness.learning.data import Packed, batches, held_out_clips
 from harness.learning.network import About, Objective
 from harness.learning.optimiser import optimiser
 from harness.learning.scoring import check_finite, predict, score
 from harness.learning.state import State, resume, save
+
+if TYPE_CHECKING:  # a cell does not depend on the code of what is only named here
+    from harness.config.training import Train
+    from harness.learning.cell import Cell
 
 Watch = Callable[[dict[str, float]], None]  # told each epoch's row of the history
 

@@ -1,19 +1,23 @@
 """The network of a row, its views of a clip, and its losses weighted into one (Fig. 1, §2.1)."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from harness.config.readings import Readings
-from harness.config.rows import Part, Row
-from harness.config.training import Train
 from harness.errors import ParamsError
 from harness.learning.losses import batch_ccc
 from harness.learning.parts import Setting, build
 from harness.learning.specaugment import masked
 from harness.learning.terms import Draws, Step
+
+if TYPE_CHECKING:  # a cell does not depend on the code of what is only named here
+    from harness.config.readings import Readings
+    from harness.config.rows import Part, Row
+    from harness.config.training import Train
 
 
 class About(NamedTuple):

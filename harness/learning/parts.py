@@ -5,20 +5,24 @@ The file has one public class below the kind's base (harness/learning/<kind>/__i
 class `Params` if the part takes parameters.
 """
 
+from __future__ import annotations
+
 import importlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from harness.config.readings import Readings
-from harness.config.rows import ROWS, Part
-from harness.config.strict import Strict, nearest, parse
-from harness.config.training import Train
+from harness.config.strict import ROWS, Strict, nearest, parse
 from harness.errors import ParamsError
+
+if TYPE_CHECKING:  # a cell does not depend on the code of what is only named here
+    from harness.config.readings import Readings
+    from harness.config.rows import Part
+    from harness.config.training import Train
 
 HERE = Path(__file__).parent
 KINDS = {"encoders": "Encoder", "heads": "Head", "terms": "Term", "weightings": "Weighting"}
