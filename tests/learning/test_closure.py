@@ -28,6 +28,8 @@ from harness.learning.closure import code
 print(json.dumps(list(code(cell.row))))
 """
 READERS = {  # this script imports them to learn what to train
+    "harness/config/rows.py",
+    "harness/config/training.py",
     "harness/display.py",
     "harness/learning/cell.py",
     "harness/learning/closure.py",
