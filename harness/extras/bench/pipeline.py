@@ -15,12 +15,22 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from harness.config.readings import PRESETS
+from harness.config.rows import TABLE2
 from harness.errors import RunError
 
 ROOT = Path(__file__).parents[3]
 ROW = "resnet18"  # whose cells are timed
 TIMES = 3
-COPIED = ("harness", "stages", "profiles", "dvc.yaml", "paper.yaml", "params.yaml", ".dvcignore")
+COPIED = (
+    "harness",
+    "stages",
+    "profiles",
+    "dvc.yaml",
+    "paper.yaml",
+    "params.yaml",
+    "parts",
+    ".dvcignore",
+)
 TINY = {  # enough for every stage to have something to do
     "corpus": {
         "name": "synthetic",
@@ -39,7 +49,7 @@ def pipeline(cold: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         clone = tiny_clone(Path(folder) / "clone")
         run(clone, "dvc", "repro", "features")
-        run(clone, "dvc", "repro", *(f"train@{ROW}-{seed}" for seed in (0, 1)))
+        run(clone, "dvc", "repro", f"train@{ROW}")
         found: dict[str, Any] = {"alone": alone(Path(folder)), "cell": overheads(clone)}
         found["no_op"] = no_op(ROOT if up_to_date(ROOT) else finished(clone))
     if cold:
@@ -74,10 +84,12 @@ def tiny_clone(folder: Path) -> Path:
     params["profile"] = "tiny"
     params["corpus"] = TINY["corpus"]
     params["readings"]["epochs"] = TINY["epochs"]
-    rows = [name for name in params["table"]["rows"] if name.startswith(ROW)]
-    params["table"] = {"rows": rows, "seeds": list(range(2 + TIMES))}
+    params |= {"seeds": [0, 1], "families": {}}
     params["statistics"]["resamples"] = 200
     YAML().dump(params, folder / "params.yaml")
+    rows = YAML(typ="safe").load(ROOT / "rows.yaml")[TABLE2]
+    own = {name: row for name, row in rows.items() if name.startswith(ROW)}
+    YAML().dump({TABLE2: own, "rows": {}, "after": {}}, folder / "rows.yaml")
     assert (folder / PRESETS).is_dir()
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     return folder
@@ -109,13 +121,15 @@ def no_op(folder: Path) -> dict[str, Any]:
 def overheads(clone: Path) -> dict[str, Any]:
     """A cell's wall time less its epochs (training steps and dev): by the stage alone, by DVC."""
     without, with_dvc = [], []
+    row, params = f"tiny/{TABLE2}/{ROW}", YAML(typ="safe").load(clone / "params.yaml")
     for seed in range(2, 2 + TIMES):
-        cell = f"tiny/{ROW}-{seed}"
-        wall = run(clone, "stages.train", "--row", ROW, "--seed", str(seed))
-        without.append(wall - trained(clone / f"scratch/{cell}.json"))
-        shutil.rmtree(clone / "runs" / cell)
-        wall = run(clone, "dvc", "repro", "--single-item", f"train@{ROW}-{seed}")
-        with_dvc.append(wall - trained(clone / f"scratch/{cell}.json"))
+        YAML().dump(params | {"seeds": [seed]}, clone / "params.yaml")
+        wall = run(clone, "stages.train", f"{TABLE2}/{ROW}")
+        without.append(wall - trained(clone / f"scratch/{row}/{seed}.json"))
+        shutil.rmtree(clone / "runs" / row)
+        wall = run(clone, "dvc", "repro", "--single-item", f"train@{ROW}")
+        with_dvc.append(wall - trained(clone / f"scratch/{row}/{seed}.json"))
+    YAML().dump(params, clone / "params.yaml")
     return {
         "seconds": statistics.median(with_dvc),
         "without_dvc": statistics.median(without),
@@ -148,7 +162,7 @@ def cold_repro(folder: Path) -> dict[str, float]:
     return {
         "seconds": seconds["setup"] + seconds["repro"],
         "setup": seconds["setup"],
-        "epochs": sum(map(trained, (folder / "scratch").glob("*/*.json"))),
+        "epochs": sum(map(trained, (folder / "scratch").glob("*/*/*/*.json"))),
     }
 
 

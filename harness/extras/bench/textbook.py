@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 from harness.config.training import SpecAugment
 from harness.learning.cell import Cell
 from harness.learning.data import INDEX
-from harness.learning.training import Objective
+from harness.learning.network import Objective
+from harness.learning.terms.barlow_twins import BarlowTwins
 
 Sample = tuple[Tensor, Tensor, Tensor]
 
@@ -95,16 +96,14 @@ class Network(nn.Module):
         self.norm = nn.BatchNorm1d(embedding, affine=False)
 
     def forward(self, x: Tensor, masked: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        twins = self.objective.twins
-        assert twins.projector is not None
-        first, second = twins.encoder(x), twins.encoder(masked)
+        network = self.objective.network
+        (projector,) = (t.projector for t in self.objective.terms if isinstance(t, BarlowTwins))
+        first, second = network.encoder(x), network.encoder(masked)
         losses = torch.stack(
             [
-                ccc_loss(twins.head(first), labels),
-                ccc_loss(twins.head(second), labels),
-                barlow_twins(
-                    twins.projector(first), twins.projector(second), self.redundancy, self.norm
-                ),
+                ccc_loss(network.head(first), labels),
+                ccc_loss(network.head(second), labels),
+                barlow_twins(projector(first), projector(second), self.redundancy, self.norm),
             ]
         )
         return self.objective.weighting(losses), losses.detach()

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from harness.learning.twins import parameters
 
 from harness.config.training import Row, SpecAugment, Train
 from harness.errors import ParamsError
