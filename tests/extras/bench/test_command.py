@@ -75,14 +75,15 @@ def test_a_python_without_autrainer_is_an_error_with_its_last_line():
         peer.epoch()
 
 
-def test_the_small_clone_has_seeds_for_a_warm_up_and_every_measurement(tmp_path):
-    from harness.config.strict import PARAMS, section
+def test_the_small_clone_has_seeds_for_a_warm_up_and_the_rows_of_one_encoder(tmp_path):
+    from harness.config.rows import TABLE2, read_family
+    from harness.config.strict import PARAMS, ROWS
 
     clone = pipeline.tiny_clone(tmp_path / "clone")
-    table = section("table", clone / PARAMS)
-    assert len(table["seeds"]) == 2 + pipeline.TIMES
-    assert pipeline.ROW in table["rows"]
-    assert all(row.startswith(pipeline.ROW) for row in table["rows"])
+    family = read_family(TABLE2, clone / PARAMS, clone / ROWS)
+    assert family.seeds == [0, 1]
+    assert f"{TABLE2}/{pipeline.ROW}" in family.rows
+    assert all(row.startswith(f"{TABLE2}/{pipeline.ROW}") for row in family.rows)
     assert not (clone / ".dvc" / "cache").exists()
     assert pipeline.up_to_date(clone) is False
 

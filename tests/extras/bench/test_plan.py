@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
-import torch
 
-from harness.config.training import Row, SpecAugment, Train
+from harness.config.rows import Row
+from harness.config.training import SpecAugment, Train
 from harness.errors import ParamsError
 from harness.extras.bench import plan
-from harness.learning import encoders
+from harness.learning.network import parameters
+from tests.extras.bench.single import CHANNELS
+from tests.learning import built
 from tests.readings import readings
 
 BATCH, FRAMES, BANDS, TARGETS = 4, 16, 8, 3
@@ -26,26 +28,9 @@ TRAIN = Train(
     arithmetic="fast",
     threads=1,
 )
-ROW = Row(encoder="single", method="vanilla", views=1, weighting={"rule": "fixed", "weights": [1]})
-CHANNELS = 5
-
-
-class Single(encoders.Encoder):
-    """One 3 × 3 convolution and a mean."""
-
-    size = CHANNELS
-
-    def __init__(self, bands, width, dropout):
-        super().__init__(bands, width, dropout)
-        self.convolution = torch.nn.Conv2d(1, CHANNELS, 3, padding=1, bias=False)
-
-    def encode(self, x):
-        return self.convolution(x).mean(dim=(2, 3))
-
-
-@pytest.fixture(autouse=True)
-def single(monkeypatch):
-    monkeypatch.setattr(encoders, "Single", Single, raising=False)
+ONE = {"encoder": "tests.extras.bench.single"}
+ROW = Row(**ONE, views=["clean"], terms=["ccc"], weighting={"fixed": {"weights": [1]}})
+TWINS = Row(**ONE, weighting={"fixed": {"weights": [1, 1, 1]}}, **built.TWINS)
 
 
 def test_flops_of_one_convolution_are_those_of_a_hand_count():
@@ -59,10 +44,8 @@ def test_flops_of_one_convolution_are_those_of_a_hand_count():
 
 
 def test_two_views_cost_twice_one_and_what_the_projector_takes():
-    fixed = {"rule": "fixed", "weights": [1, 1, 1]}
-    twins = ROW.model_copy(update={"views": 2, "weighting": fixed})
     one = plan.count_step(ROW, TRAIN, readings(), BANDS, TARGETS)
-    two = plan.count_step(twins, TRAIN, readings(), BANDS, TARGETS)
+    two = plan.count_step(TWINS, TRAIN, readings(), BANDS, TARGETS)
     projector = 2 * 3 * 2 * BATCH * CHANNELS * TRAIN.embedding
     gram = 2 * 2 * BATCH**2 * TRAIN.embedding  # a·aᵀ and b·bᵀ
     assert two.training == 2 * one.training + projector + 3 * gram
