@@ -10,23 +10,24 @@ import pytest
 
 from harness import display
 from tests import fabricated
-from tests.learning.test_training import CELL, PARAMS, write_tree
 from tests.processes import ENCODINGS, REPOSITORY, SINKS, run, status_into
+from tests.tree import write_cells
 
+ROW = "table2/cnn10-rrtn-ruwl"
+CELL = [ROW, "--seed", "3"]
 COMMANDS = {"stages.train": CELL, "harness.launch": ["--jobs", "1"]}
-MADE = {"stages.train": ["cnn10-rrtn-ruwl-3"], "harness.launch": ["cnn10-rrtn-ruwl-1"]}
+MADE = {"stages.train": "3", "harness.launch": "1"}
 
 
 @pytest.fixture
 def tree(tmp_path):
-    text = PARAMS.replace("epochs: 20", "epochs: 1").replace("seeds: [1, 2]", "seeds: [1]")
-    write_tree(tmp_path, text)
+    write_cells(tmp_path, epochs=1, seeds=[1])
     return tmp_path
 
 
 def made(tree, module):
-    folders = [tree / "runs" / "toy" / cell for cell in MADE[module]]
-    return all(json.loads((folder / "record.json").read_text())["key"] for folder in folders)
+    folder = tree / "runs" / "toy" / ROW / MADE[module]
+    return bool(json.loads((folder / "record.json").read_text())["key"])
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -47,7 +48,8 @@ def test_a_cell_is_kept_though_nobody_can_be_shown_anything(tree, module, sink):
 
 @pytest.mark.parametrize("sink", SINKS)
 def test_a_fault_keeps_its_status_though_nobody_can_be_shown_it(tree, sink):
-    (tree / "params.yaml").write_text(PARAMS.replace("batch: 8", "batch: -8"))
+    text = (tree / "params.yaml").read_text()
+    (tree / "params.yaml").write_text(text.replace("batch: 8", "batch: -8"))
     assert status_into(sink, "stages.train", *CELL, folder=tree) == 1
     assert status_into(sink, "harness.launch", "--jobs", "0", folder=tree) == 2
 
@@ -58,13 +60,13 @@ def collected(tmp_path, monkeypatch):
     shutil.copy(REPOSITORY / "paper.yaml", tmp_path)
     fabricated.write_tree({"cnn10": 0.4, "cnn10-rrtn": 0.42}, (1, 2, 3))
     for stage in ("collect", "statistics"):
-        assert run(f"stages.{stage}").returncode == 0
+        assert run(f"stages.{stage}", "table2").returncode == 0
     return tmp_path
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_the_table_is_shown_in_the_letters_that_there_are(collected, encoding):
-    done = run("stages.table", env={"PYTHONIOENCODING": encoding}, text=False)
+    done = run("stages.table", "table2", env={"PYTHONIOENCODING": encoding}, text=False)
     assert (done.returncode, done.stderr) == (0, b"")
     shown = done.stdout.decode(encoding)
     assert "cnn10-rrtn" in shown
@@ -74,7 +76,7 @@ def test_the_table_is_shown_in_the_letters_that_there_are(collected, encoding):
 
 @pytest.mark.parametrize("sink", SINKS)
 def test_the_table_is_written_though_nobody_can_be_shown_it(collected, sink):
-    assert status_into(sink, "stages.table") == 0
+    assert status_into(sink, "stages.table", "table2") == 0
     assert Path("results/toy/table2.tex").is_file()
 
 

@@ -19,12 +19,12 @@ import torch
 
 from harness.errors import HarnessError
 from harness.stage import run as run_stage
-from tests.learning.test_training import CELL, PARAMS, write_tree
 from tests.processes import REPOSITORY, environment, run
+from tests.tree import write_cells
 
-ROW = "cnn10-rrtn-ruwl"
-LONG = PARAMS.replace("epochs: 20", "epochs: 400")
-SHORT = PARAMS.replace("epochs: 20", "epochs: 2")
+ROW = "table2/cnn10-rrtn-ruwl"
+CELL = [ROW, "--seed", "3"]
+LONG, SHORT = 400, 2  # epochs
 
 
 def start(module, *arguments, folder):
@@ -57,9 +57,9 @@ def alive(pid):
 @pytest.fixture
 def launched(tmp_path):
     """A launch that has one cell at work, in a tree of its own."""
-    write_tree(tmp_path, LONG)
+    write_cells(tmp_path, LONG)
     with start("harness.launch", "--jobs", "1", folder=tmp_path) as process:
-        checkpoint = tmp_path / "scratch" / "toy" / f"{ROW}-1.ckpt"
+        checkpoint = tmp_path / "scratch" / "toy" / ROW / "1.ckpt"
         until(checkpoint.is_file, process)
         yield tmp_path, process
         process.kill()
@@ -78,7 +78,7 @@ def test_a_second_launch_says_who_is_at_work_and_the_first_goes_on(launched):
 
 def test_a_stage_beside_a_launch_says_who_is_at_the_cell(launched):
     tree, first = launched
-    stage = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
+    stage = run("stages.train", ROW, "--seed", "1", folder=tree)
     assert stage.returncode == 1
     (pid,) = re.findall(rf"cell {ROW}-1 is under way .*\((\d+) on ", stage.stderr)
     assert int(pid) in workers_of(first)
@@ -89,10 +89,10 @@ def test_a_stage_beside_a_launch_says_who_is_at_the_cell(launched):
 def test_a_cell_beside_a_launch_comes_out_as_alone(tmp_path):
     """Whoever is first trains it, and the other leaves it whole."""
     for name in ("beside", "alone"):
-        write_tree(tmp_path / name, SHORT)
+        write_cells(tmp_path / name, SHORT)
     together = [
         start("harness.launch", folder=tmp_path / "beside"),
-        start("stages.train", "--row", ROW, "--seed", "2", folder=tmp_path / "beside"),
+        start("stages.train", ROW, "--seed", "2", folder=tmp_path / "beside"),
     ]
     for process in together:
         _, said = process.communicate()
@@ -101,7 +101,7 @@ def test_a_cell_beside_a_launch_comes_out_as_alone(tmp_path):
     assert run("harness.launch", folder=tmp_path / "alone").returncode == 0
     for seed in (1, 2):
         one, other = (
-            tmp_path / name / "runs" / "toy" / f"{ROW}-{seed}" / "predictions-last.csv"
+            tmp_path / name / "runs" / "toy" / ROW / str(seed) / "predictions.npz"
             for name in ("beside", "alone")
         )
         assert one.read_bytes() == other.read_bytes()
@@ -119,7 +119,7 @@ def test_a_killed_launch_leaves_no_worker_and_a_new_one_goes_on(launched, sign):
         time.sleep(0.01)
     assert not any(map(alive, workers))
 
-    checkpoint = tree / "scratch" / "toy" / f"{ROW}-1.ckpt"
+    checkpoint = tree / "scratch" / "toy" / ROW / "1.ckpt"
     seconds = torch.load(checkpoint, weights_only=False)["state"]["seconds"]
     with start("harness.launch", "--jobs", "1", folder=tree) as again:
         more = until(
@@ -174,7 +174,7 @@ def test_no_pool_outlives_its_parent(tmp_path, pool):
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "two", "100000"])
 def test_jobs_are_bounded(tmp_path, jobs):
-    write_tree(tmp_path, SHORT)
+    write_cells(tmp_path, SHORT)
     done = run("harness.launch", "--jobs", jobs, folder=tmp_path)
     assert done.returncode == 2
     assert f"argument --jobs: {jobs}" in done.stderr or "is no whole number" in done.stderr
@@ -211,23 +211,23 @@ def assert_one_line(done, *words):
 
 @pytest.mark.parametrize("module", ["stages.train", "harness.launch"])
 def test_a_full_disk_is_named_and_what_is_finished_is_kept(tmp_path, mounted, module):
-    write_tree(tmp_path, SHORT)
-    assert run("stages.train", "--row", ROW, "--seed", "2", folder=tmp_path).returncode == 0
+    write_cells(tmp_path, SHORT)
+    assert run("stages.train", ROW, "--seed", "2", folder=tmp_path).returncode == 0
     scratch = tmp_path / "scratch"
     mounted(scratch, "60k")  # a checkpoint takes more
-    arguments = ["--row", ROW, "--seed", "1"] if module == "stages.train" else []
+    arguments = [ROW, "--seed", "1"] if module == "stages.train" else []
     done = run(module, *arguments, folder=tmp_path)
     assert_one_line(done, "scratch", os.strerror(errno.ENOSPC), "make room")
-    assert (tmp_path / "runs" / "toy" / f"{ROW}-2" / "record.json").is_file()
+    assert (tmp_path / "runs" / "toy" / ROW / "2" / "record.json").is_file()
     assert not list(scratch.rglob("*.part"))
 
     subprocess.run(["mount", "-o", "remount,size=100m", str(scratch)], check=True)
     assert run(module, *arguments, folder=tmp_path).returncode == 0
-    assert (tmp_path / "runs" / "toy" / f"{ROW}-1" / "record.json").is_file()
+    assert (tmp_path / "runs" / "toy" / ROW / "1" / "record.json").is_file()
 
 
 def test_a_disk_that_may_only_be_read_is_named(tmp_path, mounted):
-    write_tree(tmp_path, SHORT)
+    write_cells(tmp_path, SHORT)
     scratch = mounted(tmp_path / "scratch", "1m")
     subprocess.run(["mount", "-o", "remount,ro", str(scratch)], check=True)
     for module, *arguments in (("stages.train", *CELL), ("harness.launch",)):
@@ -237,16 +237,16 @@ def test_a_disk_that_may_only_be_read_is_named(tmp_path, mounted):
 
 
 def test_cells_are_taken_to_another_disk(tmp_path, mounted):
-    write_tree(tmp_path, SHORT)
+    write_cells(tmp_path, SHORT)
     mounted(tmp_path / "runs", "10m")
     assert run("stages.train", *CELL, folder=tmp_path).returncode == 0
-    assert (tmp_path / "runs" / "toy" / f"{ROW}-3" / "record.json").is_file()
-    assert not (tmp_path / "scratch" / "toy" / f"{ROW}-3").exists()
+    assert (tmp_path / "runs" / "toy" / ROW / "3" / "record.json").is_file()
+    assert not (tmp_path / "scratch" / "toy" / ROW / "3").exists()
 
 
 @pytest.mark.parametrize("module", ["stages.train", "harness.launch"])
 def test_a_limit_on_files_is_named(tmp_path, module):
-    write_tree(tmp_path, SHORT)
+    write_cells(tmp_path, SHORT)
     arguments = CELL if module == "stages.train" else []
     small = (100_000, 100_000)
     limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, small)}

@@ -73,3 +73,13 @@ def write_tree(folder, params=PARAMS, rows=ROWS):
     shutil.copytree(REPOSITORY / PRESETS, folder / PRESETS)
     write(folder, params, rows)
     return folder
+
+
+def write_cells(folder, epochs, seeds=(1, 2)):
+    """A tree of one row, RUWL's, with cells as long as a test wants them; → params as written."""
+    params, rows = small()
+    params |= {"seeds": list(seeds), "families": {}}
+    params["readings"]["epochs"] = epochs
+    rows = {"table2": {"cnn10-rrtn-ruwl": RUWL}, "rows": {}, "after": {}}
+    write_tree(folder, params, rows)
+    return params
