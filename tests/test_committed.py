@@ -5,47 +5,74 @@ from pathlib import Path
 
 import pytest
 
-from harness.evaluation import floors, sensitivity
+from harness.evaluation import floors
 from harness.evaluation.rendering import comma_separated, latex, markdown, number, probability
+from harness.evaluation.significance_table import significance_table
+from harness.evaluation.table import Table
 from harness.extras.bench import report as bench
 from harness.extras.simulation.report import fewest
 
 ROOT = Path(__file__).parents[1]
-TABLES = sorted(ROOT.glob("results/*/table2.json"))
-READINGS = sorted(ROOT.glob("results/*/readings.json"))
+STATISTICS = sorted(ROOT.glob("results/*/*/statistics.json"))  # of a profile and a family
+TABLES = [path.parent.with_suffix(".json") for path in STATISTICS]
+TABLE2 = [path for path in TABLES if path.stem == "table2"]
 
 
-@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parent.name)
+def name(path):
+    return f"{path.parent.name}-{path.stem}"
+
+
+def read(path):
+    return Table.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", TABLES, ids=name)
 @pytest.mark.parametrize(
     ("kind", "render"), [("md", markdown), ("csv", comma_separated), ("tex", latex)]
 )
 def test_a_committed_table_is_its_json_rendered(path, kind, render):
-    table = json.loads(path.read_text(encoding="utf-8"))
-    assert path.with_suffix(f".{kind}").read_text(encoding="utf-8") == render(table)
+    assert path.with_suffix(f".{kind}").read_text(encoding="utf-8") == render(read(path))
 
 
-@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parent.name)
-def test_a_committed_table_has_nine_rows_and_at_least_three_seeds(path):
-    table = json.loads(path.read_text(encoding="utf-8"))
-    assert len(table["rows"]) == 9
-    assert len(table["seeds"]) >= 3
+@pytest.mark.parametrize("path", TABLES, ids=name)
+def test_committed_tests_of_significance_are_their_json_rendered(path):
+    folder = path.with_suffix("")
+    statistics = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+    text = (folder / "significance.md").read_text(encoding="utf-8")
+    assert text == significance_table(statistics, read(path))
 
 
-@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", TABLES, ids=name)
+def test_a_committed_table_has_at_least_three_seeds(path):
+    assert len(read(path).seeds) >= 3
+
+
+@pytest.mark.parametrize("path", TABLES, ids=name)
+def test_a_committed_row_of_table_2_is_the_same_wherever_it_stands(path):
+    """On the same seeds: a family is compared with the committed table's own cells."""
+    own = read(path.with_name("table2.json"))
+    scores = {f"table2/{row.row}": row.ccc for row in own.rows}
+    for row in read(path).rows:
+        if row.row.startswith("table2/") and read(path).seeds == own.seeds:
+            assert row.ccc == pytest.approx(scores[row.row], abs=1e-6)
+
+
+@pytest.mark.parametrize("path", TABLE2, ids=name)
 def test_the_readme_shows_the_committed_table(path):
-    table = json.loads(path.read_text(encoding="utf-8"))
+    table = read(path)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for row in table["rows"]:
+    for row in table.rows:
         gains = [
             text
             for kind in ("local", "global")
+            for gain in [row.against.get(kind)]
             for text in (
-                number(row[f"{kind}_gain"], 1),
-                probability(row[f"p_{kind}"], table["smallest_p"]),
+                number(gain.gain if gain else None, 1),
+                probability(gain.p if gain else None, table.smallest_p),
             )
         ]
-        interval = f"[{row['ccc_low']:.3f}, {row['ccc_high']:.3f}]"
-        cells = [row["row"], f"{row['ccc']:.3f} ± {row['ccc_sd']:.3f}", interval, *gains]
+        interval = f"[{row.ccc_low:.3f}, {row.ccc_high:.3f}]"
+        cells = [row.row, f"{row.ccc:.3f} ± {row.ccc_sd:.3f}", interval, *gains]
         assert f"| {' | '.join(cells)} |" in readme
 
 
@@ -59,24 +86,6 @@ def test_every_row_on_real_bursts_beats_a_linear_model():
     table = json.loads((ROOT / "results/emogator/table2.json").read_text(encoding="utf-8"))
     assert table["corpus"] == "emogator"
     assert all(row["ccc"] > 0.157 for row in table["rows"])
-
-
-@pytest.mark.parametrize("path", READINGS, ids=lambda path: path.parent.name)
-def test_committed_readings_are_their_json_rendered_and_of_three_seeds(path):
-    found = json.loads(path.read_text(encoding="utf-8"))
-    text = path.with_suffix(".md").read_text(encoding="utf-8")
-    assert text == sensitivity.markdown(found)
-    assert len(found["seeds"]) >= 3
-
-
-@pytest.mark.parametrize("path", READINGS, ids=lambda path: path.parent.name)
-def test_a_reading_is_compared_with_the_committed_row(path):
-    """The row that a reading changes is the one of Table 2, on the same seeds."""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    table = json.loads(path.with_name("table2.json").read_text(encoding="utf-8"))
-    scores = {row["row"]: row["ccc"] for row in table["rows"]}
-    for line in [*found["readings"], *found["controls"]]:
-        assert line["against_ccc"] == pytest.approx(scores[line["against"]], abs=1e-6)
 
 
 def test_the_readme_counts_what_the_audit_found():

@@ -11,6 +11,7 @@ from scipy.special import ndtr, ndtri
 
 from harness.errors import RunError
 from harness.evaluation.ccc import Array, ccc_from_moments
+from harness.evaluation.measures.sums import Finish
 
 BLOCK = 2**21  # numbers in one block of draws or of resampled sums: 16 MiB
 
@@ -36,15 +37,17 @@ def speaker_weights(speakers: int, resamples: int, rng: np.random.Generator) -> 
     return counts
 
 
-def resampled_scores(moments: Array, weights: NDArray[np.integer]) -> Array:
-    """Ĉ of every cell in every resample: [rows, seeds, speakers, targets, 6] → [R, rows, seeds].
+def resampled_scores(
+    moments: Array, weights: NDArray[np.integer], finish: Finish = ccc_from_moments
+) -> Array:
+    """Ĉ of every cell in every resample: [rows, seeds, speakers, targets, k] → [R, rows, seeds].
 
-    One matrix product for each of the six sums, weights [R, speakers] by moments [speakers,
+    One matrix product for each of the k sums, weights [R, speakers] by moments [speakers,
     rows · seeds · targets], in blocks of resamples so that memory stays small. A sum of the labels
     alone is the same in every cell and is multiplied once.
     """
     rows, seeds, speakers, targets, sums = moments.shape
-    by_speaker = np.moveaxis(moments, (4, 2), (0, 1))  # [6, speakers, rows, seeds, targets]
+    by_speaker = np.moveaxis(moments, (4, 2), (0, 1))  # [k, speakers, rows, seeds, targets]
     shared = [bool((each == each[:, :1, :1]).all()) for each in by_speaker]
     once = [
         each[:, :1, :1] if same else each for each, same in zip(by_speaker, shared, strict=True)
@@ -56,13 +59,12 @@ def resampled_scores(moments: Array, weights: NDArray[np.integer]) -> Array:
         drawn = np.empty((sums, len(block), rows, seeds, targets))
         for into, each in zip(drawn, once, strict=True):
             into[:] = (block @ each.reshape(speakers, -1)).reshape(len(block), *each.shape[1:])
-        ccc = ccc_from_moments(np.moveaxis(drawn, 0, -1))
-        scores[start : start + step] = ccc.mean(axis=-1)
+        scores[start : start + step] = finish(np.moveaxis(drawn, 0, -1)).mean(axis=-1)
     return scores
 
 
-def leave_one_out(moments: Array) -> Array:
-    """Ĉ without each speaker in turn: [..., speakers, targets, 6] → [..., speakers].
+def leave_one_out(moments: Array, finish: Finish = ccc_from_moments) -> Array:
+    """Ĉ without each speaker in turn: [..., speakers, targets, k] → [..., speakers].
 
     Raises RunError with fewer than two speakers, where nobody would be left.
     """
@@ -73,7 +75,7 @@ def leave_one_out(moments: Array) -> Array:
             "so use a corpus with more speakers in dev"
         )
     rest = moments.sum(axis=-3, keepdims=True) - moments
-    return ccc_from_moments(rest).mean(axis=-1)
+    return finish(rest).mean(axis=-1)
 
 
 def percentile(resampled: Array, level: float) -> tuple[float, float]:

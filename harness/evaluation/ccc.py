@@ -51,6 +51,11 @@ def moments(
     centre = labels.mean(axis=0)
     x, y = labels - centre, predictions - centre
     each = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=-1)
+    return by_speaker(each, speakers)
+
+
+def by_speaker(each: Array, speakers: Sequence[str] | NDArray[Any]) -> Array:
+    """Sums over the clips of each speaker: [clips, …] → [speakers, …] in `np.unique`'s order."""
     _, speaker = np.unique(np.asarray(speakers), return_inverse=True)
     order = np.argsort(speaker, kind="stable")
     starts = np.flatnonzero(np.diff(speaker[order], prepend=-1))

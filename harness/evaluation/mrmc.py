@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.evaluation.bootstrap import leave_one_out
-from harness.evaluation.ccc import Array, mean_ccc
+from harness.evaluation.ccc import Array, ccc_from_moments
+from harness.evaluation.measures.sums import Finish, mean_score
 from harness.evaluation.seeds import t_test
 
 SEEDS = 3  # fewer leave one degree of freedom or none to the variance over seeds
@@ -34,15 +35,15 @@ class MeanSquares(NamedTuple):
     both: float  # interaction and error
 
 
-def pseudo_values(row: Array, baseline: Array) -> Array:
+def pseudo_values(row: Array, baseline: Array, finish: Finish = ccc_from_moments) -> Array:
     """Jackknife pseudo-values of the paired difference: [seeds, speakers].
 
     Y[s, j] = S·d_s − (S − 1)·d_s(−j), with d_s the difference of Ĉ of seed s and d_s(−j) the same
     without speaker j, then shifted so that the mean over speakers is d_s itself ("normalised",
-    Hillis et al. 2005). `row` and `baseline`: moments [seeds, speakers, targets, 6].
+    Hillis et al. 2005). `row` and `baseline`: sums [seeds, speakers, targets, k] of the measure.
     """
-    difference = (mean_ccc(row) - mean_ccc(baseline))[:, np.newaxis]
-    without = leave_one_out(row) - leave_one_out(baseline)
+    difference = (mean_score(row, finish) - mean_score(baseline, finish))[:, np.newaxis]
+    without = leave_one_out(row, finish) - leave_one_out(baseline, finish)
     speakers = without.shape[1]
     return difference + (speakers - 1) * (without.mean(axis=1, keepdims=True) - without)
 
@@ -99,12 +100,18 @@ def of_pseudo_values(values: Array, level: float, published: bool = False) -> Mr
     return Mrmc(mean, low, high, p, df)
 
 
-def mrmc(row: Array, baseline: Array, level: float, published: bool = False) -> Mrmc:
+def mrmc(
+    row: Array,
+    baseline: Array,
+    level: float,
+    published: bool = False,
+    finish: Finish = ccc_from_moments,
+) -> Mrmc:
     """Would the difference hold for other seeds and other speakers?
 
     A t test on the pseudo-values with variance (MS_seeds + max(MS_speakers − MS_both, 0)) /
     (seeds · speakers), Dorfman, Berbaum and Metz' for two modalities, and `degrees` of freedom, or
-    as `published` with those of `hillis`. `row` and `baseline`: moments [seeds, speakers, targets,
-    6]; raises RunError with one speaker.
+    as `published` with those of `hillis`. `row` and `baseline`: sums [seeds, speakers, targets,
+    k]; raises RunError with one speaker.
     """
-    return of_pseudo_values(pseudo_values(row, baseline), level, published)
+    return of_pseudo_values(pseudo_values(row, baseline, finish), level, published)

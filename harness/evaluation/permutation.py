@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from harness.evaluation.bootstrap import BLOCK
 from harness.evaluation.ccc import Array, ccc_from_moments
+from harness.evaluation.measures.sums import Finish
 
 ROUNDING = 1e-12  # swapped differences this close to the observed one are ties
 
@@ -25,15 +26,17 @@ def swaps(speakers: int, resamples: int, rng: np.random.Generator) -> tuple[NDAr
     return rng.integers(2, size=(resamples, speakers), dtype=np.int8), False
 
 
-def swapped_differences(row: Array, baseline: Array, pattern: NDArray) -> Array:
+def swapped_differences(
+    row: Array, baseline: Array, pattern: NDArray, finish: Finish = ccc_from_moments
+) -> Array:
     """Ĉ of `row` minus Ĉ of `baseline` after each pattern of swaps: → [P, seeds].
 
-    `row` and `baseline`: moments [seeds, speakers, targets, 6]; one matrix product over speakers
+    `row` and `baseline`: sums [seeds, speakers, targets, k]; one matrix product over speakers
     for each sum that differs between the two (those of the labels do not), in blocks of patterns
     so that memory stays small.
     """
     seeds, speakers, targets, sums = row.shape
-    change = np.moveaxis(baseline - row, (3, 1), (0, 1))  # [6, speakers, seeds, targets]
+    change = np.moveaxis(baseline - row, (3, 1), (0, 1))  # [k, speakers, seeds, targets]
     differences = np.empty((len(pattern), seeds))
     step = max(1, BLOCK // max(row[:, 0].size, speakers))
     for start in range(0, len(pattern), step):
@@ -43,7 +46,7 @@ def swapped_differences(row: Array, baseline: Array, pattern: NDArray) -> Array:
             if each.any():
                 into[:] = (weights @ each.reshape(speakers, -1)).reshape(-1, seeds, targets)
         ours, theirs = (
-            ccc_from_moments(moments.sum(axis=1) + sign * np.moveaxis(moved, 0, -1)).mean(axis=-1)
+            finish(moments.sum(axis=1) + sign * np.moveaxis(moved, 0, -1)).mean(axis=-1)
             for moments, sign in ((row, 1), (baseline, -1))
         )
         differences[start : start + step] = ours - theirs

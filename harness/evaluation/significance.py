@@ -1,4 +1,4 @@
-"""Every test of every comparison of Table 2, each with what it covers: clips, speakers, or seeds.
+"""Every test of every comparison of a table, each with what it covers: clips, speakers, or seeds.
 
 The headline is the test that covers seeds and speakers, where there are seeds enough for it. The
 others stand beside it because papers use them, and results/simulation says how far each can be
@@ -22,8 +22,9 @@ from harness.evaluation.bootstrap import (
     resampled_scores,
     speaker_weights,
 )
-from harness.evaluation.ccc import Array, mean_ccc
+from harness.evaluation.ccc import Array, ccc_from_moments
 from harness.evaluation.fisher import fisher_z
+from harness.evaluation.measures.sums import Finish, mean_score
 from harness.evaluation.mrmc import SEEDS, mrmc
 from harness.evaluation.permutation import p_permutation, swapped_differences, swaps
 from harness.evaluation.seeds import sign_flip, t_over_seeds
@@ -50,11 +51,16 @@ class Headline(NamedTuple):
 
 
 def headline(
-    row: Array, baseline: Array, level: float, weights: NDArray[np.int32] | None = None
+    row: Array,
+    baseline: Array,
+    level: float,
+    weights: NDArray[np.int32] | None = None,
+    finish: Finish = ccc_from_moments,
 ) -> Headline:
     """The one test to quote, over seeds and speakers; it takes three seeds.
 
-    `row` and `baseline`: moments [seeds, speakers, targets, 6] of the same seeds and speakers.
+    `row` and `baseline`: sums [seeds, speakers, targets, k] of the same seeds and speakers, of the
+    measure that `finish` makes of them.
     With few seeds the far tail is not calibrated: of three seeds that agree by chance p < .01 comes
     in up to 2 % of normal data without a difference, so p is not told below .03 / seeds. Nor is it
     below what speakers can vouch for, see harness.evaluation.floors.
@@ -63,17 +69,17 @@ def headline(
     so. One speaker leaves the difference alone.
     """
     seeds, speakers = row.shape[:2]
-    observed = float(np.mean(mean_ccc(row) - mean_ccc(baseline)))
+    observed = float(np.mean(mean_score(row, finish) - mean_score(baseline, finish)))
     if speakers < 2:
         return Headline(observed)
     if seeds >= SEEDS:
-        found = mrmc(row, baseline, level)
+        found = mrmc(row, baseline, level, finish=finish)
         smallest = floors.over_speakers("mrmc", speakers, floors.TAIL / seeds)
         p = floors.told(found.p, smallest)
         return Headline(found.difference, found.low, found.high, p, smallest, found.df, BOTH)
     if weights is None:
         weights = speaker_weights(speakers, RESAMPLES, np.random.default_rng(0))
-    scores = resampled_scores(np.stack([row, baseline]), weights).mean(axis=-1)
+    scores = resampled_scores(np.stack([row, baseline]), weights, finish).mean(axis=-1)
     resampled = scores[:, 0] - scores[:, 1]
     low, high = percentile(resampled, level)
     return Headline(observed, low, high, covers=SPEAKERS)
@@ -95,10 +101,10 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What all comparisons share: moments [rows, seeds, speakers, targets, 6] and derived from
-    them Ĉ [rows, seeds], Ĉ resampled [R, rows, seeds], Ĉ without each speaker [rows, seeds,
-    speakers]; the resamples' weights and the patterns of swaps. With one speaker R is 0 and
-    nobody is left out.
+    """What all comparisons share: sums [rows, seeds, speakers, targets, k] and what `finish` makes
+    of them, the measure's mean over targets: observed [rows, seeds], resampled [R, rows, seeds],
+    without each speaker [rows, seeds, speakers]; the resamples' weights and the patterns of swaps.
+    With one speaker R is 0 and nobody is left out. Without more said, the measure is CCC.
     """
 
     moments: Array
@@ -109,18 +115,25 @@ class Evidence:
     observed: Array
     resampled: Array
     without: Array
+    finish: Finish
 
 
-def gather(moments: Array, resamples: int, level: float, rng: np.random.Generator) -> Evidence:
+def gather(
+    moments: Array,
+    resamples: int,
+    level: float,
+    rng: np.random.Generator,
+    finish: Finish = ccc_from_moments,
+) -> Evidence:
     """Draw the resamples and swaps that every comparison uses."""
     rows, seeds, speakers = moments.shape[:3]
     weights, without = np.empty((0, speakers), dtype=np.int32), np.empty((rows, seeds, 0))
     if speakers > 1:
         weights = speaker_weights(speakers, resamples, rng)
-        without = leave_one_out(moments)
+        without = leave_one_out(moments, finish)
     pattern, exact = swaps(speakers, resamples, rng)
-    scores = resampled_scores(moments, weights)
-    return Evidence(moments, weights, level, pattern, exact, mean_ccc(moments), scores, without)
+    observed, scores = mean_score(moments, finish), resampled_scores(moments, weights, finish)
+    return Evidence(moments, weights, level, pattern, exact, observed, scores, without, finish)
 
 
 def scores(evidence: Evidence) -> list[Numbers]:
@@ -150,7 +163,7 @@ def compare(evidence: Evidence, i: int, j: int) -> Numbers:
     it has no meaning.
     """
     row, baseline, level = evidence.moments[i], evidence.moments[j], evidence.level
-    found = headline(row, baseline, level, evidence.weights)
+    found = headline(row, baseline, level, evidence.weights, evidence.finish)
     base = float(evidence.observed[j].mean())
     ours, theirs = (evidence.resampled[:, k].mean(axis=-1) for k in (i, j))
     share = None
@@ -223,7 +236,8 @@ def _bootstrap_tests(evidence: Evidence, i: int, j: int) -> dict[str, Numbers]:
 
 def _permutation_test(evidence: Evidence, i: int, j: int) -> Numbers:
     difference = float(np.mean(evidence.observed[i] - evidence.observed[j]))
-    permuted = swapped_differences(evidence.moments[i], evidence.moments[j], evidence.pattern)
+    rows = evidence.moments[i], evidence.moments[j]
+    permuted = swapped_differences(*rows, evidence.pattern, evidence.finish)
     p = p_permutation(difference, permuted.mean(axis=-1), evidence.exact)
     speakers = evidence.moments.shape[2]
     smallest = floors.over_speakers("permutation", speakers, 2 / (len(permuted) + 1))
@@ -243,9 +257,9 @@ def _seed_tests(differences: Array, level: float) -> dict[str, Numbers]:
 
 
 def _fisher_test(evidence: Evidence, i: int, j: int) -> Numbers:
-    """The "paper-style" test; None with so few clips that it does not exist."""
+    """The "paper-style" test; None with so few clips that it does not exist, and but for CCC."""
     clips = float(evidence.moments[i, 0, :, 0, 0].sum())
-    if clips <= 3:
+    if clips <= 3 or evidence.finish is not ccc_from_moments:
         return _test(CLIPS, z=None)
     ours, theirs = (np.clip(evidence.observed[k].mean(), -1, 1) for k in (i, j))
     z, p = fisher_z(ours, theirs, clips, clips)

@@ -1,55 +1,65 @@
 import pytest
-from harness.config.table import Row
 
+from harness.config.rows import Family, Row
 from harness.config.statistics import Statistics
 from harness.errors import RunError
-from harness.evaluation.table import COMPARED, MEASURED, build, caption, ranks, warning
+from harness.evaluation.table import MEASURED, Gain, build, caption, ranks, shown_kinds, warning
 from harness.paper import read_paper
-from tests.fabricated import paper_training
+from tests.fabricated import block, full, paper_training
 
-ROWS = [Row("resnet18", "resnet18", "vanilla"), Row("cnn14-rrtn", "cnn14", "rrtn")]
+ROWS = ["resnet18", "cnn14", "cnn14-rrtn"]
+FACTS = dict.fromkeys(MEASURED, 0.5) | {"params": 1000, "params_trained": 100}
+FACTS |= {"arithmetic": ["32-true on a"], "selection": "last"}
+
+
+def block_of(name, names):
+    row = Row.model_validate(block(name, names))
+    against = {kind: full(other) for kind, other in row.against.items()}
+    return row.model_copy(update={"against": against})
 
 
 def table(
-    corpus="hume-vb",
-    selection="last",
-    seeds=(1, 2, 3),
-    rows=ROWS,
-    train=None,
-    facts=None,
-    about=None,
+    corpus="hume-vb", seeds=(1, 2, 3), rows=ROWS, train=None, facts=None, about=None, name="table2"
 ):
-    compared = dict.fromkeys(COMPARED, 0.5) | {"covers": "seeds and speakers", "family": 15}
-    compared["smallest_p"] = 0.01
+    """Rows 0.1 apart in Ĉ; `facts`: what statistics.json has otherwise, of every row."""
+    compared = dict.fromkeys(Gain.model_fields, 0.5) | {"covers": "seeds and speakers"}
+    compared |= {"family": 15, "smallest_p": 0.01}
     if len(seeds) < 3:
         none = dict.fromkeys(("p", "p_holm", "smallest_p"))
         compared |= none | {"covers": "speakers", "family": 0}
-    numbers = dict.fromkeys(MEASURED, 0.5) | {"arithmetic": ["32-true on a"]} | (facts or {})
-    numbers["comparisons"] = {"local": compared, "global": compared, "ruwl": None}
-    statistics = {row.name: numbers | {"ccc": 0.5 + 0.1 * i} for i, row in enumerate(rows)}
+    blocks = {full(row): block_of(row, rows) for row in rows}
+    family = Family(name, blocks, list(seeds))
+    statistics = {
+        row: FACTS
+        | (facts or {})
+        | {"ccc": 0.5 + 0.1 * i}
+        | {
+            "comparisons": {
+                kind: compared | {"baseline": other.removeprefix("table2/")}
+                for kind, other in blocks[full(row)].against.items()
+            }
+        }
+        for i, row in enumerate(rows)
+    }
     settings = Statistics(resamples=10_000, level=0.95, seed=0)
     about = {"name": corpus, "targets": list("abcdefghij"), **(about or {})}
-    training = paper_training(selection=selection, **(train or {}))
-    return build("mine", rows, list(seeds), settings, statistics, about, training, read_paper())
+    training = paper_training(**(train or {}))
+    return build("mine", family, blocks, settings, statistics, about, training, read_paper())
 
 
 def test_keys_that_other_commands_read():
     built = table()
-    assert {"profile", "corpus", "selection", "seeds", "rows"} <= set(built)
-    assert (built["profile"], built["corpus"], built["seeds"]) == ("mine", "hume-vb", [1, 2, 3])
-    row = built["rows"][1]
-    gains = {
-        f"{name}{end}"
-        for kind in ("local", "global", "ruwl")
-        for name, ends in ((f"{kind}_gain", ("", "_low", "_high")), (f"p_{kind}", ("", "_holm")))
-        for end in ends
+    assert (built.profile, built.family, built.corpus) == ("mine", "table2", "hume-vb")
+    assert (built.selection, built.seeds) == ("last", [1, 2, 3])
+    assert (built.covers, built.comparisons) == ("seeds and speakers", 15)
+    assert (built.smallest_p, built.kinds) == (0.01, ["global", "local"])
+    row = built.rows[2]
+    assert (row.row, row.ccc, list(row.against)) == ("cnn14-rrtn", 0.7, ["local", "global"])
+    assert row.against["local"].model_dump() == {
+        "baseline": "cnn14",
+        **dict.fromkeys(("gain", "gain_low", "gain_high", "p", "p_holm"), 0.5),
     }
-    assert set(row) == {"row", "encoder", "method", *MEASURED, *gains, "paper"}
-    assert (row["p_local"], row["p_ruwl"]) == (0.5, None)
-    assert (built["covers"], built["comparisons"]) == ("seeds and speakers", 15)
-    assert built["smallest_p"] == 0.01
-    assert (row["row"], row["encoder"], row["method"], row["ccc"]) == (*ROWS[1], 0.6)
-    assert row["paper"] == {
+    assert row.paper.model_dump() == {
         "params_m": 83.95,
         "ccc": 0.674,
         "local_gain": 4.2,
@@ -57,17 +67,25 @@ def test_keys_that_other_commands_read():
     }
 
 
-def test_a_row_the_paper_does_not_have_gets_null_cells():
-    built = table(rows=[*ROWS, Row("mine", "cnn14", "mixup")])
-    assert set(built["rows"][2]["paper"].values()) == {None}
+def test_a_row_the_paper_does_not_have_has_none_of_its_numbers():
+    assert table(rows=[*ROWS, "cnn6"]).rows[3].paper is None
+
+
+def test_the_columns_are_what_the_paper_prints_and_without_it_all_comparisons():
+    rows = [*ROWS, "cnn14-rrtn-ruwl"]
+    built = table(rows=rows)
+    assert built.kinds == ["global", "local", "ruwl"]
+    assert shown_kinds(built) == ["global", "local"]
+    assert "significance.md also compares ruwl over cnn14-rrtn." in caption(built)
+    theirs = [row.model_copy(update={"paper": None}) for row in built.rows]
+    assert shown_kinds(built.model_copy(update={"rows": theirs})) == ["global", "local", "ruwl"]
 
 
 def test_best_and_second_follow_the_unrounded_score():
-    rows = [Row(name, name, "vanilla") for name in "abc"]
-    built = table(rows=rows)
-    for row, ccc in zip(built["rows"], (0.6701, 0.6703, 0.6702), strict=True):
-        row["ccc"] = ccc
-    assert ranks(built) == {"b": 1, "c": 2}
+    built = table(rows=["a", "b", "c"])
+    scores = zip(built.rows, (0.6701, 0.6703, 0.6702), strict=True)
+    rows = [row.model_copy(update={"ccc": ccc}) for row, ccc in scores]
+    assert ranks(built.model_copy(update={"rows": rows})) == {"b": 1, "c": 2}
 
 
 def test_only_another_corpus_is_warned_about():
@@ -85,7 +103,7 @@ def test_caption_says_what_the_numbers_are():
         "10,000 paired bootstrap resamples of the 568 dev speakers, for these seeds",
         "seeds as readers and speakers as cases",
         "Holm corrects p for the table's 15 comparisons",
-        "global over resnet18",
+        "global over resnet18, local over cnn14",
         "0.812",
     ):
         assert part in text
@@ -93,8 +111,8 @@ def test_caption_says_what_the_numbers_are():
 
 
 def test_caption_warns_that_the_best_epoch_is_chosen_on_the_reported_split():
-    assert "both selects and reports" in caption(table(selection="best"))
-    assert "both selects and reports" not in caption(table(selection="last"))
+    assert "both selects and reports" in caption(table(facts={"selection": "best"}))
+    assert "both selects and reports" not in caption(table())
 
 
 def test_caption_with_one_seed_has_no_standard_deviation():
@@ -106,14 +124,10 @@ def test_caption_with_one_seed_has_no_standard_deviation():
 
 
 def test_caption_of_a_single_row_has_no_p():
-    facts = {"arithmetic": ["32-true on a"], "comparisons": {"local": None}}
-    statistics = {"resnet18": dict.fromkeys(MEASURED, 0.5) | facts}
-    settings = Statistics(resamples=100, level=0.95, seed=0)
-    about = {"name": "hume-vb", "targets": ["awe"]}
-    training = paper_training()
-    built = build("mine", ROWS[:1], [1], settings, statistics, about, training, read_paper())
-    assert (built["covers"], built["rows"][0]["p_local"]) == (None, None)
+    built = table(rows=ROWS[:1])
+    assert (built.covers, built.rows[0].against) == (None, {})
     assert "Holm" not in caption(built)
+    assert "Gains" not in caption(built)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +153,10 @@ def test_caption_names_every_arithmetic_once():
 def test_missing_statistics_are_named():
     settings = Statistics(resamples=100, level=0.95, seed=0)
     about = {"name": "hume-vb", "targets": ["awe"]}
-    with pytest.raises(RunError, match="no row 'resnet18'; run `dvc repro statistics`"):
-        build("mine", ROWS, [1], settings, {}, about, paper_training(), read_paper())
-    with pytest.raises(RunError, match="no 'params' of row 'resnet18'"):
-        build("mine", ROWS, [1], settings, {"resnet18": {}}, about, paper_training(), read_paper())
+    blocks = {"mine/a": block_of("cnn10", [])}
+    family, rest = Family("mine", blocks, [1]), (about, paper_training(), read_paper())
+    stage = "families/dvc.yaml:statistics@mine"
+    with pytest.raises(RunError, match=f"no row 'a'; run `dvc repro {stage}`"):
+        build("toy", family, blocks, settings, {}, *rest)
+    with pytest.raises(RunError, match="no 'params' of row 'a'"):
+        build("toy", family, blocks, settings, {"a": {}}, *rest)
