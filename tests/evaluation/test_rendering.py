@@ -14,9 +14,9 @@ from harness.evaluation.rendering import (
     show,
 )
 from harness.evaluation.table import caption
-from tests.evaluation.test_table import ROWS, table
+from tests.evaluation.test_table import NAMES, family, readings_table, table
 
-NUMBERS = {
+FACTS = {
     "params": 79_694_282,
     "params_trained": 5_004_321,
     "ccc_sd": 0.0123,
@@ -27,17 +27,10 @@ LOCAL = {"gain": 4.17, "gain_low": -0.25, "gain_high": 8.66, "p": 0.0714, "p_hol
 GLOBAL = {"gain": 10.04, "gain_low": 6.0, "gain_high": 14.0, "p": 0.0002, "p_holm": 0.003}
 
 
-def rendered(smallest=0.0001, local=LOCAL, over_all=GLOBAL, numbers=None, **changes):
-    """The table of test_table with these numbers in every row."""
-    built, rows = table(**changes), []
-    for row in built.rows:
-        gains = {"local": local, "global": over_all}
-        against = {
-            kind: gain.model_copy(update=gains.get(kind, {})) for kind, gain in row.against.items()
-        }
-        update = NUMBERS | (numbers or {}) | {"against": against}
-        rows.append(row.model_copy(update=update))
-    return built.model_copy(update={"smallest_p": smallest, "rows": rows})
+def rendered(local=LOCAL, smallest_p=0.0001, facts=None, **changes):
+    gains = {"local": local, "global": GLOBAL}
+    facts = FACTS | (facts or {})
+    return table(facts=facts, gains=gains, smallest_p=smallest_p, **changes)
 
 
 def cells(line):
@@ -74,35 +67,35 @@ def test_a_p_at_the_smallest_that_can_be_told_is_a_bound_and_stays_true_when_rou
 def test_every_form_of_the_table_marks_a_bound(render, text):
     local = LOCAL | {"p": 0.01, "p_holm": 0.15}
     for found in (text, text.replace("0.01", "0.15")):
-        assert f" {found} " in render(rendered(0.01, local))
-        assert f" {found} " not in render(rendered(0.005, local))
+        assert f" {found} " in render(rendered(local, smallest_p=0.01))
+        assert f" {found} " not in render(rendered(local, smallest_p=0.005))
 
 
 def test_markdown_has_ours_and_the_papers_numbers_side_by_side():
     lines = markdown(rendered(about={"ceiling": {"mean": 0.9}})).splitlines()
     head = cells(lines[0])
-    row = dict(zip(head, cells(lines[4]), strict=True))
+    row = dict(zip(head, cells(lines[3]), strict=True))
     assert row == {
         "row": "cnn14-rrtn",
         "params (M)": "79.69",
         "trained (M)": "5.00",
         "paper (M)": "83.95",
-        "Ĉ ± sd": "**0.700 ± 0.012**",
+        "Ĉ ± sd": "**0.600 ± 0.012**",
         "95 % interval": "[0.410, 0.620]",
         "paper Ĉ": "0.674",
-        "global gain (%)": "10.0 [6.0, 14.0]",
-        "p (global)": "0.0002",
-        "Holm (global)": "0.003",
-        "paper global": "10.0",
         "local gain (%)": "4.2 [-0.2, 8.7]",
         "p (local)": "0.071",
         "Holm (local)": "0.286",
         "paper local": "4.2",
+        "global gain (%)": "10.0 [6.0, 14.0]",
+        "p (global)": "0.0002",
+        "Holm (global)": "0.003",
+        "paper global": "10.0",
     }
     baseline = dict(zip(head, cells(lines[2]), strict=True))
-    assert baseline["Ĉ ± sd"] == "0.500 ± 0.012"
+    assert baseline["Ĉ ± sd"] == "<u>0.500 ± 0.012</u>"
     assert [baseline[key] for key in ("local gain (%)", "p (global)")] == ["–", "–"]
-    assert cells(lines[5])[0:5] == ["ceiling", "", "", "", "0.900"]
+    assert cells(lines[4])[0:5] == ["ceiling", "", "", "", "0.900"]
     assert lines[-1] == caption(rendered(about={"ceiling": {"mean": 0.9}}))
 
 
@@ -114,44 +107,44 @@ def test_another_corpus_is_named_in_the_first_line(render):
 
 def test_every_line_of_the_csv_names_its_corpus_and_numbers_are_unrounded():
     lines = list(csv.DictReader(io.StringIO(comma_separated(rendered(corpus="synthetic")))))
-    assert [line["corpus"] for line in lines] == ["synthetic"] * 3
-    assert (lines[2]["local_gain"], lines[2]["paper_ccc"]) == ("4.17", "0.674")
-    assert (lines[2]["local_baseline"], lines[2]["global_baseline"]) == ("cnn14", "resnet18")
-    assert (lines[2]["selection"], lines[2]["seeds"]) == ("last", "1 2 3")
+    assert [line["corpus"] for line in lines] == ["synthetic", "synthetic"]
+    assert (lines[1]["local_gain"], lines[1]["paper_ccc"]) == ("4.17", "0.674")
+    assert (lines[1]["selection"], lines[1]["seeds"]) == ("last", "1 2 3")
+    assert [line["local_baseline"] for line in lines] == ["", "resnet18"]
+    assert (lines[1]["p_global"], lines[1]["p_global_holm"]) == ("0.0002", "0.003")
     assert lines[0]["p_local"] == ""
     assert {line["smallest_p"] for line in lines} == {"0.0001"}
 
 
 def test_latex_has_as_many_cells_as_columns_and_escapes_its_text():
-    text = latex(rendered(rows=[*ROWS, "cnn6_my-rrtn"]))
+    text = latex(rendered(names=[*NAMES, "my_row"]))
     body = text.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
-    assert [line.count(" & ") for line in body] == [14] * 4
-    assert body[3].startswith(r"cnn6\_my-rrtn & ")
-    assert body[3].count("--") == 7  # no such row in the paper, and no local baseline
-    assert r"\textbf{0.800 $\pm$ 0.012}" in body[3]
-    assert r"\underline{0.700 $\pm$ 0.012}" in body[2]
+    assert [line.count(" & ") for line in body] == [14, 14, 14]
+    assert body[2].startswith(r"my\_row & ")
+    assert body[2].count("--") == 4  # no such row in the paper
+    assert r"\textbf{0.700 $\pm$ 0.012}" in body[2]
+    assert r"\underline{0.600 $\pm$ 0.012}" in body[1]
     assert "Ĉ" not in text
     assert "±" not in text
     for command in ("toprule", "midrule", "bottomrule", "end{tabular}", "end{table*}"):
         assert text.count(f"\\{command}") == 1
 
 
-@pytest.mark.parametrize("rows", [ROWS, ["a", "b"], ["resnet18", "cnn10", "cnn10-rrtn-ruwl"]])
-def test_the_groups_of_latex_stand_over_all_columns_but_the_first(rows):
-    """Whatever the groups are: they fill the head's first line, and the rules lie below them."""
-    lines = latex(rendered(rows=rows)).splitlines()
+@pytest.mark.parametrize("names", [NAMES, ["a", "b"], ["resnet18"]])
+def test_the_rules_of_latex_lie_below_the_groups_and_fill_all_columns_but_the_first(names):
+    lines = latex(rendered(names=names)).splitlines()
     start = lines.index(r"\toprule")
     wide = [int(n) for n in re.findall(r"\\multicolumn\{(\d+)\}", lines[start + 1])]
     columns = lines[start + 3].count(" & ") + 1
     assert 1 + sum(wide) == columns == lines[start + 5].count(" & ") + 1
-    rules = [tuple(map(int, e)) for e in re.findall(r"\{(\d+)-(\d+)\}", lines[start + 2])]
+    rules = [tuple(map(int, ends)) for ends in re.findall(r"\{(\d+)-(\d+)\}", lines[start + 2])]
     assert [end - first + 1 for first, end in rules] == wide
     assert (rules[0][0], rules[-1][1]) == (2, columns)
 
 
 def test_without_a_terminal_the_printed_table_is_plain_text_of_100_columns(capsys):
-    names = ["resnet18", "resnet18-rrtn", "resnet18-rrtn-ruwl", "cnn14", "cnn14-rrtn-ruwl"]
-    show(rendered(0.0002, corpus="synthetic", rows=names))
+    names = ["resnet18", "resnet18-rrtn", "resnet18-rrtn-ruwl", "cnn14-rrtn-ruwl"]
+    show(rendered(corpus="synthetic", names=names, smallest_p=0.0002))
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert "synthetic, not hume-vb" in lines[0]
@@ -168,12 +161,36 @@ def test_without_a_terminal_the_printed_table_is_plain_text_of_100_columns(capsy
 
 
 def test_without_a_p_nothing_is_said_about_stars(capsys):
-    none = {"p": None, "p_holm": None}
-    show(rendered(None, LOCAL | none, GLOBAL | none, seeds=[1, 2]))
+    show(rendered(seeds=[1, 2]))
     printed = " ".join(capsys.readouterr().out.split())
     assert "*" not in printed
     assert "p takes three seeds or more, so there is none." in printed
 
 
 def test_one_seed_shows_no_standard_deviation():
-    assert "**0.700 ± n/a**" in markdown(rendered(seeds=[1], numbers={"ccc_sd": None}))
+    assert "**0.600 ± n/a**" in markdown(rendered(seeds=[1], facts={"ccc_sd": None}))
+
+
+def test_a_comparison_that_is_no_column_stands_in_the_csv():
+    built = table(of=family(kinds=("local", "global", "ruwl")), gains={"ruwl": LOCAL})
+    assert "ruwl gain" not in markdown(built)
+    line = list(csv.DictReader(io.StringIO(comma_separated(built))))[1]
+    assert (line["ruwl_baseline"], line["ruwl_gain"]) == ("resnet18", "4.17")
+    assert (line["p_ruwl"], line["p_ruwl_holm"]) == ("0.0714", "0.2856")
+
+
+@pytest.mark.parametrize("render", [markdown, latex])
+def test_a_family_of_readings_has_a_column_of_what_each_row_reads(render):
+    text = render(readings_table())
+    column = 1 if render is markdown else 0
+    lines = [line for line in text.splitlines() if line.strip("| ").startswith("pooled")]
+    texts = [cell.strip() for cell in lines[0].split("|" if column else "&")]
+    assert texts[column + 1] == {markdown: "ccc_loss pooled", latex: r"ccc\_loss pooled"}[render]
+    assert "reads" not in render(rendered()).split("Ĉ is")[0].split(r"\toprule")[-1]
+
+
+def test_where_no_row_is_the_papers_nothing_of_the_paper_is_a_column():
+    built = table(names=["mine", "other"])
+    assert "paper" not in markdown(built).splitlines()[0]
+    assert "paper_ccc" not in comma_separated(built)
+    assert "p (local)" in markdown(built)
