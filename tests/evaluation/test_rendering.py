@@ -2,7 +2,6 @@ import csv
 import io
 
 import pytest
-from harness.config.table import Row
 
 from harness.evaluation.rendering import (
     comma_separated,
@@ -14,35 +13,23 @@ from harness.evaluation.rendering import (
     show,
 )
 from harness.evaluation.table import caption
-from tests.evaluation.test_table import ROWS, table
+from tests.evaluation.test_table import NAMES, family, readings_table, table
 
-NUMBERS = {
+FACTS = {
     "params": 79_694_282,
     "params_trained": 5_004_321,
     "ccc_sd": 0.0123,
     "ccc_low": 0.41,
     "ccc_high": 0.62,
-    "local_gain": 4.17,
-    "local_gain_low": -0.25,
-    "local_gain_high": 8.66,
-    "p_local": 0.0714,
-    "p_local_holm": 0.2856,
-    "global_gain": 10.04,
-    "p_global": 0.0002,
-    "p_global_holm": 0.003,
-    "global_gain_low": 6.0,
-    "global_gain_high": 14.0,
 }
-BASELINE = dict.fromkeys(key for key in NUMBERS if "gain" in key or key.startswith("p_"))
+LOCAL = {"gain": 4.17, "gain_low": -0.25, "gain_high": 8.66, "p": 0.0714, "p_holm": 0.2856}
+GLOBAL = {"gain": 10.04, "gain_low": 6.0, "gain_high": 14.0, "p": 0.0002, "p_holm": 0.003}
 
 
-def rendered(**changes):
-    built = table(facts={key: NUMBERS[key] for key in NUMBERS if key not in BASELINE}, **changes)
-    built["smallest_p"] = 0.0001
-    for row in built["rows"]:
-        row.update(NUMBERS)
-    built["rows"][0].update(BASELINE)
-    return built
+def rendered(local=LOCAL, smallest_p=0.0001, facts=None, **changes):
+    gains = {"local": local, "global": GLOBAL}
+    facts = FACTS | (facts or {})
+    return table(facts=facts, gains=gains, smallest_p=smallest_p, **changes)
 
 
 def cells(line):
@@ -77,11 +64,10 @@ def test_a_p_at_the_smallest_that_can_be_told_is_a_bound_and_stays_true_when_rou
 
 @pytest.mark.parametrize(("render", "text"), [(markdown, "≤ 0.01"), (latex, r"$\leq$ 0.01")])
 def test_every_form_of_the_table_marks_a_bound(render, text):
-    built = rendered() | {"smallest_p": 0.01}
-    built["rows"][1] |= {"p_local": 0.01, "p_local_holm": 0.15}
+    local = LOCAL | {"p": 0.01, "p_holm": 0.15}
     for found in (text, text.replace("0.01", "0.15")):
-        assert f" {found} " in render(built)
-        assert f" {found} " not in render({**built, "smallest_p": 0.005})
+        assert f" {found} " in render(rendered(local, smallest_p=0.01))
+        assert f" {found} " not in render(rendered(local, smallest_p=0.005))
 
 
 def test_markdown_has_ours_and_the_papers_numbers_side_by_side():
@@ -123,12 +109,14 @@ def test_every_line_of_the_csv_names_its_corpus_and_numbers_are_unrounded():
     assert [line["corpus"] for line in lines] == ["synthetic", "synthetic"]
     assert (lines[1]["local_gain"], lines[1]["paper_ccc"]) == ("4.17", "0.674")
     assert (lines[1]["selection"], lines[1]["seeds"]) == ("last", "1 2 3")
+    assert [line["local_baseline"] for line in lines] == ["", "resnet18"]
+    assert (lines[1]["p_global"], lines[1]["p_global_holm"]) == ("0.0002", "0.003")
     assert lines[0]["p_local"] == ""
     assert {line["smallest_p"] for line in lines} == {"0.0001"}
 
 
 def test_latex_has_as_many_cells_as_columns_and_escapes_its_text():
-    text = latex(rendered(rows=[*ROWS, Row("my_row", "cnn10", "rrtn")]))
+    text = latex(rendered(names=[*NAMES, "my_row"]))
     body = text.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
     assert [line.count(" & ") for line in body] == [14, 14, 14]
     assert body[2].startswith(r"my\_row & ")
@@ -143,8 +131,7 @@ def test_latex_has_as_many_cells_as_columns_and_escapes_its_text():
 
 def test_without_a_terminal_the_printed_table_is_plain_text_of_100_columns(capsys):
     names = ["resnet18", "resnet18-rrtn", "resnet18-rrtn-ruwl", "cnn14-rrtn-ruwl"]
-    built = rendered(corpus="synthetic", rows=[Row(name, name, "rrtn") for name in names])
-    show(built | {"smallest_p": 0.0002})
+    show(rendered(corpus="synthetic", names=names, smallest_p=0.0002))
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert "synthetic, not hume-vb" in lines[0]
@@ -161,17 +148,36 @@ def test_without_a_terminal_the_printed_table_is_plain_text_of_100_columns(capsy
 
 
 def test_without_a_p_nothing_is_said_about_stars(capsys):
-    built = rendered(seeds=[1, 2]) | {"smallest_p": None}
-    for row in built["rows"]:
-        row |= dict.fromkeys((key for key in row if key.startswith("p_")), None)
-    show(built)
+    show(rendered(seeds=[1, 2]))
     printed = " ".join(capsys.readouterr().out.split())
     assert "*" not in printed
     assert "p takes three seeds or more, so there is none." in printed
 
 
 def test_one_seed_shows_no_standard_deviation():
-    built = rendered(seeds=[1])
-    for row in built["rows"]:
-        row["ccc_sd"] = None
-    assert "**0.600 ± n/a**" in markdown(built)
+    assert "**0.600 ± n/a**" in markdown(rendered(seeds=[1], facts={"ccc_sd": None}))
+
+
+def test_a_comparison_that_is_no_column_stands_in_the_csv():
+    built = table(of=family(kinds=("local", "global", "ruwl")), gains={"ruwl": LOCAL})
+    assert "ruwl gain" not in markdown(built)
+    line = list(csv.DictReader(io.StringIO(comma_separated(built))))[1]
+    assert (line["ruwl_baseline"], line["ruwl_gain"]) == ("resnet18", "4.17")
+    assert (line["p_ruwl"], line["p_ruwl_holm"]) == ("0.0714", "0.2856")
+
+
+@pytest.mark.parametrize("render", [markdown, latex])
+def test_a_family_of_readings_has_a_column_of_what_each_row_reads(render):
+    text = render(readings_table())
+    column = 1 if render is markdown else 0
+    lines = [line for line in text.splitlines() if line.strip("| ").startswith("pooled")]
+    texts = [cell.strip() for cell in lines[0].split("|" if column else "&")]
+    assert texts[column + 1] == {markdown: "ccc_loss pooled", latex: r"ccc\_loss pooled"}[render]
+    assert "reads" not in render(rendered()).split("Ĉ is")[0].split(r"\toprule")[-1]
+
+
+def test_where_no_row_is_the_papers_nothing_of_the_paper_is_a_column():
+    built = table(names=["mine", "other"])
+    assert "paper" not in markdown(built).splitlines()[0]
+    assert "paper_ccc" not in comma_separated(built)
+    assert "p (local)" in markdown(built)
