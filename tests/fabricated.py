@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from harness.config import strict
 from harness.config.readings import PRESETS, Readings
-from harness.config.strict import block
 from harness.config.training import Train
 from tests.readings import readings
 
@@ -39,14 +39,48 @@ def with_ccc(labels, ccc, rng):
     return np.array(columns).T
 
 
-def blocks(names):
-    """`rows` of params.yaml for these rows: encoder and method from the name, one key unread."""
-    kinds = {"": "vanilla", "rrtn": "rrtn", "rrtn-ruwl": "rrtn-ruwl"}
-    lines = ["rows:"]
-    for name in names:
-        encoder, _, method = name.partition("-")
-        lines.append(f"  {name}: {{encoder: {encoder}, method: {kinds[method]}, views: [clean]}}")
-    return "\n".join(lines)
+METHODS = {  # what follows the encoder in a row's name → what it has beyond the encoder
+    "": {"views": ["clean"], "terms": ["ccc"], "weighting": "fixed"},
+    "rrtn": {
+        "views": ["clean", "masked"],
+        "terms": ["ccc", "ccc_masked", "barlow_twins"],
+        "weighting": "fixed",
+    },
+    "rrtn-ruwl": {
+        "views": ["clean", "masked"],
+        "terms": ["ccc", "ccc_masked", "barlow_twins"],
+        "weighting": {"ruwl": {"scale": [1, 1, 1e-8]}},
+    },
+}
+
+
+def full(name):
+    """A row's full name; one without a family is of Table 2."""
+    return name if "/" in name else f"table2/{name}"
+
+
+def block(name, names):
+    """A row of Table 2 by its name, compared as rows.yaml compares, where `names` has the other."""
+    encoder, _, method = name.partition("-")
+    against = {"local": encoder, "global": next(iter(names), None)}
+    if method == "rrtn-ruwl":
+        against["ruwl"] = f"{encoder}-rrtn"
+    against = {kind: row for kind, row in against.items() if row != name and row in names}
+    return {"encoder": encoder, **METHODS[method], "against": against}
+
+
+def write_rows(names, blocks=None):
+    """rows.yaml: these rows of Table 2, and `blocks`, full name → what it changes in `cnn10-rrtn`.
+
+    A block with the key `after` stands where rows.yaml has these.
+    """
+    table2 = [name for name in names if "/" not in name]
+    further = {name: block("cnn10-rrtn", []) | more for name, more in (blocks or {}).items()}
+    after = {name: row for name, row in further.items() if "after" in row}
+    rows = {name: row for name, row in further.items() if name not in after}
+    content = {"table2": {name: block(name, table2) for name in table2}}
+    content |= {"rows": rows, "after": after}
+    Path("rows.yaml").write_text(json.dumps(content))
 
 
 REPOSITORY = Path(__file__).parents[1]
@@ -54,19 +88,32 @@ REPOSITORY = Path(__file__).parents[1]
 
 def paper_training(**changes):
     """Train block and readings of the full-scale profile, with some keys changed."""
-    train = block(Train, "train", REPOSITORY / "profiles" / "hume-vb.yaml").model_dump()
+    train = strict.block(Train, "train", REPOSITORY / "profiles" / "hume-vb.yaml").model_dump()
     return train | readings().model_dump() | changes
 
 
 def write_params(
-    names, seeds, selection="last", profile="toy", corpus="toy", speakers=12, **changes
+    names,
+    seeds,
+    selection="last",
+    profile="toy",
+    corpus="toy",
+    speakers=12,
+    blocks=None,
+    families=None,
+    **changes,
 ):
-    """The paper's, with `changes` of keys of the train block and of readings."""
-    train = block(Train, "train", REPOSITORY / "profiles" / "hume-vb.yaml").model_dump()
+    """params.yaml and rows.yaml: the paper's, with `changes` of keys of train and of readings.
+
+    `families`: name → its own block; by default those of `blocks` with the seeds of Table 2.
+    """
+    write_rows(names, blocks)
+    found = dict.fromkeys(name.partition("/")[0] for name in blocks or {})
+    families = {name: {} for name in found} if families is None else families
+    train = strict.block(Train, "train", REPOSITORY / "profiles" / "hume-vb.yaml").model_dump()
     read = {key: changes.pop(key) for key in list(changes) if key in Readings.model_fields}
     Path("params.yaml").write_text(
-        f"profile: {profile}\n{blocks(names)}\n"
-        f"table:\n  rows: [{', '.join(names)}]\n  seeds: {list(seeds)}\n"
+        f"profile: {profile}\nseeds: {list(seeds)}\nfamilies: {json.dumps(families)}\n"
         "statistics: {resamples: 200, level: 0.95, seed: 0}\n"
         f"readings: {json.dumps({'preset': 'paper', 'selection': selection} | read)}\n"
         f"train: {json.dumps(train | changes)}\n"
@@ -79,38 +126,39 @@ def write_params(
     (folder / "corpus.json").write_text(json.dumps(about))
 
 
-def write_cell(row, seed, clips, labels, last, best, profile="toy"):
-    folder = Path("runs", profile, f"{row}-{seed}")
+def write_cell(row, seed, clips, labels, scores, profile="toy"):
+    """A finished cell; `scores`: selection → Ĉ of its predictions."""
+    folder = Path("runs", profile, full(row), str(seed))
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, *map(ord, row)])
-    for selection, ccc in (("last", last), ("best", best)):
-        table = pd.DataFrame(with_ccc(labels, ccc, rng), columns=TARGETS)
-        table.insert(0, "clip", clips)
-        order = rng.permutation(len(table))  # the join is by id, so the order must not matter
-        table.iloc[order].to_csv(folder / f"predictions-{selection}.csv", index=False)
+    order = rng.permutation(len(clips))  # the join is by id, so the order must not matter
+    arrays = {name: with_ccc(labels, ccc, rng)[order] for name, ccc in scores.items()}
+    arrays = {name: values.astype(np.float32) for name, values in arrays.items()}
+    np.savez(folder / "predictions.npz", clips=np.array(clips)[order], targets=TARGETS, **arrays)
     metrics = {
-        "row": row,
+        "row": full(row),
         "seed": seed,
         "params": 1_230_000,
         "params_trained": 310_000,
         "epochs": 3,
         "width": 0.5,
         "arithmetic": f"32-true on processor {seed}",
-        "last": {"epoch": 3, "ccc": last},
-        "best": {"epoch": 2, "ccc": best},
+        **{name: {"epoch": 3, "ccc": ccc} for name, ccc in scores.items()},
     }
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    history = pd.DataFrame({"epoch": [1, 2, 3], "loss": [0.9, 0.5, 0.4], "seconds": 1.5})
+    history = pd.DataFrame({"epoch": [1, 2, 3], "loss": [0.9, 0.5, 0.4], "weight_ccc": 1.0})
     history.to_csv(folder / "history.csv", index=False)
 
 
 def write_tree(truth, seeds=(1, 2), speakers=12, selection="last", names=None, **params):
-    """Params, corpus, labels and all cells below the working directory.
+    """Params, rows, corpus, labels and all cells below the working directory.
 
     `truth`: row → Ĉ of the last epoch, averaged over seeds; seeds are 0.004 apart, and the best
-    epoch is 0.01 better. `names`: the rows in the table, if not all.
+    epoch is 0.01 better. `names`: the rows in the table, if not all. A row whose block reads
+    `selection: held_out` has these predictions too, 0.005 better than the last.
     """
     rng = np.random.default_rng(3)
+    blocks = params.get("blocks") or {}
     write_params(names or list(truth), seeds, selection, speakers=speakers, **params)
     profile = params.get("profile", "toy")
     size = speakers * 10
@@ -124,6 +172,10 @@ def write_tree(truth, seeds=(1, 2), speakers=12, selection="last", names=None, *
     pd.concat([pd.DataFrame(front), table], axis=1).to_csv(folder / "dev.csv", index=False)
     offsets = 0.004 * (np.arange(len(seeds)) - (len(seeds) - 1) / 2)
     for row, ccc in truth.items():
+        read = blocks.get(row, {}).get("readings", {})
         for seed, offset in zip(seeds, offsets, strict=True):
             last = ccc + offset
-            write_cell(row, seed, clips, labels, last, last + 0.01, profile)
+            scores = {"last": last, "best": last + 0.01}
+            if read.get("selection", selection) == "held_out":
+                scores["held_out"] = last + 0.005
+            write_cell(row, seed, clips, labels, scores, profile)

@@ -16,10 +16,10 @@ def tree(tmp_path, monkeypatch):
     write_tree(TRUTH, seeds=(1, 2, 3))
 
 
-def results():
-    collect.main()
-    statistics.main()
-    return json.loads(Path("results/toy/statistics.json").read_text())
+def results(family="table2"):
+    collect.main([family])
+    statistics.main([family])
+    return json.loads(Path(f"results/toy/{family}/statistics.json").read_text())
 
 
 def test_scores_gains_and_facts_of_each_row(tree):
@@ -43,11 +43,11 @@ def test_scores_gains_and_facts_of_each_row(tree):
     assert row["arithmetic"] == [f"32-true on processor {seed}" for seed in (1, 2, 3)]
 
 
-def test_baselines_are_not_compared(tree):
+def test_a_row_is_compared_with_what_it_names_and_with_nothing_else(tree):
     found = results()
     assert found["cnn10"]["comparisons"]["local"] is None
     assert found["cnn10"]["comparisons"]["global"]["gain"] == pytest.approx(100 / 3, abs=1e-4)
-    assert found["resnet18"]["comparisons"] == {"local": None, "global": None, "ruwl": None}
+    assert found["resnet18"]["comparisons"] == {"global": None, "local": None}
 
 
 def test_ruwl_is_compared_with_the_row_without_it(tmp_path, monkeypatch):
@@ -74,12 +74,12 @@ def test_a_tiny_p_is_not_rounded_to_zero():
 
 def test_the_metrics_are_the_scores_alone_so_that_dvc_shows_them_in_a_line(tree):
     found = results()
-    metrics = json.loads(Path("results/toy/metrics.json").read_text())
+    metrics = json.loads(Path("results/toy/table2/metrics.json").read_text())
     assert metrics == {row: numbers["ccc"] for row, numbers in found.items()}
 
 
 def test_the_selection_of_params_is_used(tree):
-    collect.main()
+    collect.main(["table2"])
     write_params(list(TRUTH), [1, 2, 3], selection="best")
     assert results()["cnn10"]["ccc"] == pytest.approx(0.41, abs=1e-6)
 
@@ -125,8 +125,40 @@ def test_twice_the_same_bytes_and_another_seed_other_intervals(tree):
 
 def test_missing_or_outdated_moments_are_named(tree):
     with pytest.raises(RunError, match=r"moments.npz is missing; run `dvc repro collect`"):
-        statistics.main()
-    collect.main()
+        statistics.main(["table2"])
+    collect.main(["table2"])
     write_params(list(TRUTH), [1])
     with pytest.raises(RunError, match="other rows or seeds"):
-        statistics.main()
+        statistics.main(["table2"])
+
+
+def test_a_familys_rows_are_compared_with_rows_of_table_2_each_of_its_own_selection(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    paper = {"paper": "table2/cnn10"}
+    blocks = {
+        "readings/pooled": {"readings": {"ccc_loss": "pooled"}, "against": paper},
+        "readings/best": {"readings": {"selection": "best"}, "against": paper | {"x": "pooled"}},
+    }
+    write_tree(TRUTH | {"readings/pooled": 0.3, "readings/best": 0.35}, (1, 2, 3), blocks=blocks)
+    found = results("readings")
+    assert list(found) == ["table2/cnn10", "pooled", "best"]
+    assert {row: numbers["selection"] for row, numbers in found.items()} == {
+        "table2/cnn10": "last",
+        "pooled": "last",
+        "best": "best",
+    }
+    assert found["best"]["ccc"] == pytest.approx(0.36, abs=1e-6)
+    assert found["table2/cnn10"]["comparisons"] == {"paper": None, "x": None}
+    assert found["pooled"]["comparisons"]["paper"]["baseline"] == "table2/cnn10"
+    assert found["pooled"]["comparisons"]["paper"]["difference"] == pytest.approx(-0.1, abs=1e-6)
+    assert found["best"]["comparisons"]["x"]["baseline"] == "pooled"
+    assert found["best"]["comparisons"]["x"]["family"] == 3
+
+
+def test_a_row_without_its_selection_is_named_with_the_command(tree):
+    collect.main(["table2"])
+    write_params(list(TRUTH), [1, 2, 3], selection="held_out")
+    with pytest.raises(RunError, match="'resnet18' has no selection 'held_out'; run `dvc repro c"):
+        statistics.main(["table2"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import RunError
+from harness.evaluation.table import Table
 from stages import collect, statistics, table
 from tests.fabricated import PAPER, TARGETS, write_params, write_tree
 
@@ -20,8 +21,8 @@ def pristine(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         write_tree(PAPER)
-        collect.main()
-        statistics.main()
+        collect.main(["table2"])
+        statistics.main(["table2"])
     return folder
 
 
@@ -36,7 +37,7 @@ def written(kind):
 
 
 def test_four_files_and_a_printed_table(tree, capsys):
-    table.main()
+    table.main(["table2"])
     printed = capsys.readouterr().out
     assert all(name in printed for name in PAPER)
     for kind in ("md", "csv", "tex"):
@@ -49,22 +50,22 @@ def test_four_files_and_a_printed_table(tree, capsys):
 
 
 def test_json_repeats_the_statistics_unchanged(tree):
-    table.main()
-    known = json.loads(Path("results/toy/statistics.json").read_text())
+    table.main(["table2"])
+    known = json.loads(Path("results/toy/table2/statistics.json").read_text())
     for row in json.loads(written("json"))["rows"]:
         numbers = known[row["row"]]
         for key in ("params", "ccc", "ccc_sd", "ccc_low", "ccc_high"):
             assert row[key] == numbers[key]
-        for kind, compared in numbers["comparisons"].items():
-            for key, ours in (("gain", f"{kind}_gain"), ("p", f"p_{kind}")):
-                assert row[ours] == (compared and compared[key])
-            assert row[f"p_{kind}_holm"] == (compared and compared["p_holm"])
+        compared = {kind: each for kind, each in numbers["comparisons"].items() if each}
+        assert list(row["against"]) == list(compared)
+        for kind, gain in row["against"].items():
+            assert gain == {key: compared[kind][key] for key in gain}
 
 
 def test_all_tests_of_all_comparisons_stand_side_by_side(tree):
-    table.main()
-    text = Path("results/toy/significance.md").read_text(encoding="utf-8")
-    known = json.loads(Path("results/toy/statistics.json").read_text())
+    table.main(["table2"])
+    text = Path("results/toy/table2/significance.md").read_text(encoding="utf-8")
+    known = json.loads(Path("results/toy/table2/statistics.json").read_text())
     assert "corpus toy, not hume-vb" in text.splitlines()[2]
     lines = [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines()]
     rows = [line for line in lines if line[0] in ("local", "global", "ruwl")]
@@ -97,17 +98,19 @@ def test_all_that_can_be_computed_is_whatever_the_seeds_and_speakers(
     truth = {"cnn10": 0.3, "cnn10-rrtn": 0.6, "cnn10-rrtn-ruwl": 0.31}
     write_tree(truth, seeds=range(1, seeds + 1), speakers=speakers)
     for stage in (collect, statistics, table):
-        stage.main()
-    for file in Path("results/toy").glob("*.json"):
+        stage.main(["table2"])
+    for file in Path("results/toy").rglob("*.json"):
         json.loads(file.read_text(encoding="utf-8"), parse_constant=pytest.fail)  # NaN, Infinity
     rows = json.loads(written("json"))["rows"]
     assert [row["ccc"] for row in rows] == pytest.approx(list(truth.values()), abs=1e-6)
-    assert [row["local_gain"] for row in rows[1:]] == pytest.approx([100, 10 / 3], abs=1e-3)
+    assert [row["against"]["local"]["gain"] for row in rows[1:]] == pytest.approx(
+        [100, 10 / 3], abs=1e-3
+    )
     assert all((row["ccc_sd"] is None) == (seeds == 1) for row in rows)
     assert all((row["ccc_low"] is None) == (speakers == 1) for row in rows)
 
     headline = seeds >= 3 and speakers >= 6
-    compared = json.loads(Path("results/toy/statistics.json").read_text())["cnn10-rrtn"]
+    compared = json.loads(Path("results/toy/table2/statistics.json").read_text())["cnn10-rrtn"]
     local = compared["comparisons"]["local"]
     assert (local["low"] is None) == (speakers == 1)
     assert [local[key] is not None for key in ("p", "p_holm", "smallest_p")] == [headline] * 3
@@ -123,7 +126,9 @@ def test_all_that_can_be_computed_is_whatever_the_seeds_and_speakers(
         assert all("≤ 0.0" in text.replace(r"$\leq$", "≤").replace("≤0", "≤ 0") for text in texts)
     else:
         assert all("Holm corrects" not in text and "* marks" not in text for text in texts)
-        assert "There is no headline" in Path("results/toy/significance.md").read_text("utf-8")
+        assert "There is no headline" in Path("results/toy/table2/significance.md").read_text(
+            "utf-8"
+        )
     stars = texts[2].count("*") - texts[2].count("* marks")
     assert (stars > 0) == (headline and 3 * bound <= 0.05)
 
@@ -133,15 +138,17 @@ def test_one_row_has_nothing_to_compare(tmp_path, monkeypatch):
     shutil.copy(ROOT / "paper.yaml", tmp_path)
     write_tree({"cnn10": 0.4}, seeds=(7,))
     for stage in (collect, statistics, table):
-        stage.main()
-    assert "nothing to compare" in Path("results/toy/significance.md").read_text(encoding="utf-8")
+        stage.main(["table2"])
+    assert "No row is compared" in Path("results/toy/table2/significance.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_reproduced_beside_printed(tree):
-    table.main()
+    table.main(["table2"])
     rows = {row["row"]: row for row in json.loads(written("json"))["rows"]}
     row = rows["resnet18-rrtn-ruwl"]
-    assert (f"{row['local_gain']:.1f}", row["paper"]["local_gain"]) == ("3.4", 3.6)
+    assert (f"{row['against']['local']['gain']:.1f}", row["paper"]["local_gain"]) == ("3.4", 3.6)
     assert rows["resnet18"]["paper"] == {
         "params_m": 11.18,
         "ccc": 0.613,
@@ -153,42 +160,42 @@ def test_reproduced_beside_printed(tree):
 
 
 def test_first_line_names_a_corpus_that_is_not_the_papers(tree, capsys):
-    table.main()
+    table.main(["table2"])
     for text in (written("md"), written("tex"), capsys.readouterr().out):
         assert "corpus toy, not hume-vb" in text.splitlines()[0]
     write_params(list(PAPER), [1, 2], corpus="hume-vb")
-    table.main()
+    table.main(["table2"])
     assert "Not the paper's data" not in written("md")
 
 
 def test_settings_that_differ_from_the_paper_reach_the_caption(tree):
     write_params(PAPER, [1, 2], width=0.5, epochs=3)
-    table.main()
+    table.main(["table2"])
     assert ", with epochs 3 (paper: 60), width 0.5 (paper: 1)." in written("md")
 
 
 def test_missing_inputs_are_named(tree):
-    Path("results/toy/statistics.json").unlink()
+    Path("results/toy/table2/statistics.json").unlink()
     with pytest.raises(RunError, match=r"statistics.json is missing; run `dvc repro statistics`"):
-        table.main()
+        table.main(["table2"])
 
 
 def test_a_row_added_since_is_named(tree):
     write_params([*PAPER, "cnn6"], [1, 2])
     with pytest.raises(RunError, match="no row 'cnn6'; run `dvc repro statistics`"):
-        table.main()
+        table.main(["table2"])
 
 
 def test_as_a_command_an_error_is_one_line_and_status_1(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "stages.table"],
+        [sys.executable, "-m", "stages.table", "table2"],
         cwd=tmp_path,
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 1
-    assert "params.yaml is missing" in done.stderr
+    assert "rows.yaml is missing" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -206,3 +213,46 @@ def test_light_stages_import_nothing_heavy(stage, heavy):
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not heavy & set(done.stdout.split())
+
+
+@pytest.fixture
+def readings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "paper.yaml", tmp_path)
+    paper = {"paper": "table2/cnn10"}
+    blocks = {
+        "readings/pooled": {"readings": {"ccc_loss": "pooled"}, "against": paper},
+        "readings/cnn10": {"readings": {"selection": "best"}, "longer": 1.5, "against": paper},
+    }
+    truth = {"cnn10": 0.4, "resnet18": 0.3, "readings/pooled": 0.3, "readings/cnn10": 0.41}
+    write_tree(truth, (1, 2, 3), blocks=blocks)
+    for stage in (collect, statistics, table):
+        stage.main(["readings"])
+
+
+def test_another_family_has_the_same_table_beside_the_rows_that_it_names(readings):
+    found = json.loads(Path("results/toy/readings.json").read_text(encoding="utf-8"))
+    assert (found["family"], found["kinds"], found["comparisons"]) == ("readings", ["paper"], 2)
+    assert [row["row"] for row in found["rows"]] == ["table2/cnn10", "pooled", "cnn10"]
+    first, pooled, own = found["rows"]
+    assert (first["paper"]["ccc"], own["paper"]) == (0.655, None)  # not the paper's cnn10
+    assert (first["against"], pooled["against"]["paper"]["baseline"]) == ({}, "table2/cnn10")
+    assert own["reads"] == {"selection": "best", "longer": 1.5}
+    assert (found["selection"], first["selection"], own["selection"]) == (None, "last", "best")
+    text = Path("results/toy/readings.md").read_text(encoding="utf-8")
+    head = [cell.strip() for cell in text.splitlines()[2].strip("|").split("|")]
+    assert head == [
+        *("row", "reads", "params (M)", "trained (M)", "paper (M)", "Ĉ ± sd", "95 % interval"),
+        *("paper Ĉ", "paper gain (%)", "p (paper)", "Holm (paper)"),
+    ]
+    assert "The family readings on the corpus toy with 3 seeds" in text
+    assert "Gains are relative, in percent, from unrounded Ĉ: paper over table2/cnn10." in text
+    assert "In the row cnn10 it is of each cell's best epoch" in text
+    assert "ccc_loss pooled" in text
+    assert "Rows that begin with table2/ are those of Table 2" in text
+
+
+def test_a_table_that_is_written_is_read_back_the_same(readings):
+    text = Path("results/toy/readings.json").read_text(encoding="utf-8")
+    again = Table.model_validate_json(text)
+    assert json.dumps(again.model_dump(), indent=2, ensure_ascii=False) + "\n" == text
