@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 
 import pytest
 
@@ -127,6 +128,18 @@ def test_latex_has_as_many_cells_as_columns_and_escapes_its_text():
     assert "±" not in text
     for command in ("toprule", "midrule", "bottomrule", "end{tabular}", "end{table*}"):
         assert text.count(f"\\{command}") == 1
+
+
+@pytest.mark.parametrize("names", [NAMES, ["a", "b"], ["resnet18"]])
+def test_the_rules_of_latex_lie_below_the_groups_and_fill_all_columns_but_the_first(names):
+    lines = latex(rendered(names=names)).splitlines()
+    start = lines.index(r"\toprule")
+    wide = [int(n) for n in re.findall(r"\\multicolumn\{(\d+)\}", lines[start + 1])]
+    columns = lines[start + 3].count(" & ") + 1
+    assert 1 + sum(wide) == columns == lines[start + 5].count(" & ") + 1
+    rules = [tuple(map(int, ends)) for ends in re.findall(r"\{(\d+)-(\d+)\}", lines[start + 2])]
+    assert [end - first + 1 for first, end in rules] == wide
+    assert (rules[0][0], rules[-1][1]) == (2, columns)
 
 
 def test_without_a_terminal_the_printed_table_is_plain_text_of_100_columns(capsys):
