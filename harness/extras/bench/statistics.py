@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
+from harness.config.rows import TABLE2, read_family
 from harness.config.strict import section
-from harness.config.table import Table
 from harness.evaluation.bootstrap import resampled_scores, speaker_weights
 from harness.evaluation.ccc import Array, ccc, moments
 from harness.extras.bench.timing import Round, interleaved, rates, ratios, timed
@@ -104,7 +104,7 @@ def _clips(data: Study) -> list[NDArray[np.intp]]:
 
 def statistics(budget: float) -> dict[str, Any]:
     """Each size of dev split: resamples of the whole table per second, and how they compare."""
-    table = Table.model_validate(dict(section("table")))
+    table = read_family(TABLE2)
     corpus = section("corpus")
     found = {}
     for name, size in SIZES.items():

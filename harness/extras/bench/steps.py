@@ -7,21 +7,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from harness.config.readings import read_readings
-from harness.config.strict import PARAMS, block, parse, section
-from harness.config.training import Row, Train
+from harness.config.rows import ROWS, TABLE2, read_family
+from harness.config.strict import PARAMS, block
+from harness.config.training import Train
 from harness.errors import ParamsError, RunError
 from harness.extras.bench.apart import Apart
-from harness.extras.bench.textbook import Textbook
+from harness.extras.bench.textbook import Textbook, projector_of
 from harness.extras.bench.timing import Round, timed
-from harness.learning import training
+from harness.learning import loop, parts
 from harness.learning.arithmetic import fast_bf16
 from harness.learning.cell import Cell
 from harness.learning.data import Packed
 from harness.learning.encoders import Encoder
-from harness.learning.training import Objective
+from harness.learning.network import Objective
 
-ROW = "{encoder}-rrtn-ruwl"
+ROW = f"{TABLE2}/{{encoder}}-rrtn-ruwl"
 PAPER = {  # what the textbook loop computes, and so what is measured
     "ccc_loss": "per_target",
     "mask_axes": "described",
@@ -49,19 +49,19 @@ class Setting(NamedTuple):
 
 
 def cell_of(setting: Setting, path: Path = PARAMS) -> Cell:
-    """The row <encoder>-rrtn-ruwl of params.yaml at this width, batch, length and thread count."""
-    rows, name = section("rows", path), ROW.format(encoder=setting.encoder)
+    """The row <encoder>-rrtn-ruwl of Table 2 at this width, batch, length and thread count."""
+    rows, name = read_family(TABLE2, path).rows, ROW.format(encoder=setting.encoder)
     if name not in rows:
-        raise ParamsError(f"{path}: rows has no '{name}', which the bench measures; add it")
+        raise ParamsError(f"{ROWS}: no row is called '{name}', which the bench measures; add it")
     train = block(Train, "train", path)
     embedding = max(2, round(train.embedding / train.width * setting.width))
     changed = {**setting._asdict(), "embedding": embedding, "arithmetic": "fast"}
     return Cell(
         name=name,
-        row=parse(Row, rows[name], f"rows.{name}", path),
-        train=train.model_copy(update={k: changed[k] for k in changed if k in Train.model_fields}),
-        readings=read_readings(path=path).model_copy(update=PAPER),
         seed=1,
+        row=rows[name],
+        train=train.model_copy(update={k: changed[k] for k in changed if k in Train.model_fields}),
+        readings=rows[name].read(path).model_copy(update=PAPER),
         features=Path(setting.folder),
         scratch=Path(setting.folder),
         runs=Path(setting.folder),
@@ -80,28 +80,31 @@ class Ours:
     """One epoch of `steps` batches a call: the very function that trains a cell."""
 
     def __init__(self, cell: Cell, steps: int) -> None:
-        self.fabric, self.cell = training.fabric_for(cell.train), cell
+        self.fabric, self.cell = loop.fabric_for(cell.train), cell
         self.data = Packed(cell.features, "train", self.fabric.device)
-        _, self.model, self.optimizer = training.set_up(self.fabric, cell, self.data)
+        _, self.model, self.optimizer = loop.set_up(self.fabric, cell, self.data)
         self.learned = np.arange(steps * cell.train.batch)
         self.epochs = 0
 
     def epoch(self) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)  # as in a cell
         arguments = (self.data, self.learned, self.model, self.optimizer)
-        training.train_epoch(self.fabric, self.cell, self.epochs, *arguments)
+        loop.train_epoch(self.fabric, self.cell, self.epochs, *arguments)
         self.epochs += 1
 
 
 class _Nothing(Encoder):
     """An encoder that costs nothing: a representation [batch, size] of its own for any log-mel."""
 
-    def __init__(self, batch: int, size: int) -> None:
-        super().__init__(0, 1.0, (0.0, 0.0))
+    def __init__(self, setting: parts.Setting, size: int) -> None:
+        super().__init__(parts.NoParams(), setting)
         self.size = size
-        self.representation = torch.nn.Parameter(torch.randn(batch, size))
+        self.representation = torch.nn.Parameter(torch.randn(setting.train.batch, size))
 
-    def encode(self, x: torch.Tensor) -> torch.Tensor:
+    def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [x]
+
+    def pool(self, last: torch.Tensor) -> torch.Tensor:
         return self.representation
 
 
@@ -114,24 +117,25 @@ class Bare:
     def __init__(self, cell: Cell, data: Packed, steps: int, bf16: bool, layout: str) -> None:
         device = data.labels.device
         form: Any = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
-        twins = objective_of(cell, data).twins
-        self.network = twins.to(device).to(memory_format=form[layout])
-        self.optimizer = torch.optim.AdamW(twins.parameters(), lr=1e-5, fused=True)
+        objective = objective_of(cell, data)
+        network, projector = objective.network, projector_of(objective)
+        self.encoder, self.layers = network.encoder, [network.head, projector]
+        self.network = torch.nn.ModuleList([network, projector])
+        self.network.to(device).to(memory_format=form[layout])
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-5, fused=True)
         clips = torch.arange(cell.train.batch, device=device)
-        x = data.views(clips, cell.train.frames, cell.readings.padding_level)
+        x = data.crops(clips, cell.train.frames, cell.readings.padding_level)
         self.views = [x, x.clone()]
         self.steps, self.bf16, self.device = steps, bf16, device
 
     def epoch(self) -> None:
-        layers = [self.network.head, self.network.projector]
-        assert all(layers)
         self.network.train()
         for _ in range(self.steps):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                 loss = torch.zeros((), device=self.device)
                 for x in self.views:
-                    z = self.network.encoder(x)
-                    for layer in filter(None, layers):
+                    z = self.encoder(x)
+                    for layer in self.layers:
                         loss = loss + layer(z).float().square().mean()
             loss.backward()
             self.optimizer.step()
@@ -184,15 +188,17 @@ def ours(setting: Setting, steps: int) -> Round:
 def rest(setting: Setting, steps: int) -> Round:
     """The same without the encoder: data, crops, masks, head, projector, losses, their backward."""
     one = Ours(cell_of(setting), steps)
-    twins = one.model.module.twins
-    twins.encoder = _Nothing(setting.batch, twins.encoder.size).to(one.fabric.device)
+    network, data = one.model.module.network, one.data
+    shape = data.levels.shape[1], len(data.targets)
+    sizes = parts.Setting(one.cell.train, one.cell.readings, *shape)
+    network.encoder = _Nothing(sizes, network.encoder.size).to(one.fabric.device)
     return on_device(one.epoch, one.fabric.device)
 
 
 def bare(setting: Setting, steps: int, best: dict[str, Any]) -> Round:
     """A round of `steps` bare steps, with the harness's settings of the process."""
     cell = cell_of(setting)
-    device = training.fabric_for(cell.train).device
+    device = loop.fabric_for(cell.train).device
     data = Packed(cell.features, "train", device)
     return on_device(Bare(cell, data, steps, **best).epoch, device)
 

@@ -75,14 +75,18 @@ def test_a_python_without_autrainer_is_an_error_with_its_last_line():
         peer.epoch()
 
 
-def test_the_small_clone_has_seeds_for_a_warm_up_and_every_measurement(tmp_path):
-    from harness.config.strict import PARAMS, section
+def test_the_small_clone_has_the_rows_of_one_encoder_with_the_seeds_that_are_measured(tmp_path):
+    from harness.config.rows import ROWS, families, read_family, read_rows
+    from harness.config.strict import PARAMS
 
     clone = pipeline.tiny_clone(tmp_path / "clone")
-    table = section("table", clone / PARAMS)
-    assert len(table["seeds"]) == 2 + pipeline.TIMES
-    assert pipeline.ROW in table["rows"]
-    assert all(row.startswith(pipeline.ROW) for row in table["rows"])
+    table = read_family("table2", clone / PARAMS, clone / ROWS)
+    assert table.seeds == list(range(pipeline.SEEDS))
+    assert [table.label(name) for name in table.rows] == [
+        *("resnet18", "resnet18-rrtn", "resnet18-rrtn-ruwl"),
+    ]
+    assert read_rows(clone / ROWS) == table.rows
+    assert families(clone / PARAMS) == ["table2"]
     assert not (clone / ".dvc" / "cache").exists()
     assert pipeline.up_to_date(clone) is False
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-import torch
 
-from harness.config.training import Row, SpecAugment, Train
+from harness.config.rows import Row
+from harness.config.training import SpecAugment, Train
 from harness.errors import ParamsError
 from harness.extras.bench import plan
-from harness.learning import encoders
-from harness.learning.twins import parameters
+from harness.learning.network import parameters
+from tests.extras.bench.single import CHANNELS
 from tests.readings import readings
 
 BATCH, FRAMES, BANDS, TARGETS = 4, 16, 8, 3
@@ -27,26 +27,16 @@ TRAIN = Train(
     arithmetic="fast",
     threads=1,
 )
-ROW = Row(encoder="single", method="vanilla", views=1, weighting={"rule": "fixed", "weights": [1]})
-CHANNELS = 5
 
 
-class Single(encoders.Encoder):
-    """One 3 × 3 convolution and a mean."""
-
-    size = CHANNELS
-
-    def __init__(self, bands, width, dropout):
-        super().__init__(bands, width, dropout)
-        self.convolution = torch.nn.Conv2d(1, CHANNELS, 3, padding=1, bias=False)
-
-    def encode(self, x):
-        return self.convolution(x).mean(dim=(2, 3))
+def row(views, terms):
+    """On the encoder of tests/extras/bench/single.py."""
+    weighting = {"fixed": {"weights": [1] * len(terms)}}
+    block = {"encoder": "tests.extras.bench.single", "views": views, "terms": terms}
+    return Row.model_validate(block | {"weighting": weighting})
 
 
-@pytest.fixture(autouse=True)
-def single(monkeypatch):
-    monkeypatch.setattr(encoders, "Single", Single, raising=False)
+ROW = row(["clean"], ["ccc"])
 
 
 def test_flops_of_one_convolution_are_those_of_a_hand_count():
@@ -60,8 +50,7 @@ def test_flops_of_one_convolution_are_those_of_a_hand_count():
 
 
 def test_two_views_cost_twice_one_and_what_the_projector_takes():
-    fixed = {"rule": "fixed", "weights": [1, 1, 1]}
-    twins = ROW.model_copy(update={"views": 2, "weighting": fixed})
+    twins = row(["clean", "masked"], ["ccc", "ccc_masked", "barlow_twins"])
     one = plan.count_step(ROW, TRAIN, readings(), BANDS, TARGETS)
     two = plan.count_step(twins, TRAIN, readings(), BANDS, TARGETS)
     projector = 2 * 3 * 2 * BATCH * CHANNELS * TRAIN.embedding
@@ -82,7 +71,7 @@ def test_what_is_kept_for_the_backward_grows_with_the_batch():
 def test_a_plan_adds_up_for_the_repositorys_own_profile():
     found = plan.plan(Path("params.yaml"), ["A100-80GB", "L4"], ["L4=0.5"], 0.2)
     assert set(found["gpus"]) == {"A100-80GB", "L4"}
-    total = found["seeds"] * sum(row["flops"] for row in found["rows"].values())
+    total = found["seeds"] * sum(each["flops"] for each in found["rows"].values())
     assert found["flops"] == total
     assert found["gpus"]["A100-80GB"]["hours"] == pytest.approx(total / (312e12 * 0.2) / 3600)
     assert found["gpus"]["A100-80GB"]["cost"] is None

@@ -54,7 +54,7 @@ def test_the_textbooks_clip_is_the_packed_clip_cropped_or_padded(folder):
         assert torch.equal(augmented[kept], x[kept])
         spare = int(packed.frames[number]) - FRAMES
         candidates = [
-            packed.views(torch.tensor([number]), FRAMES, level, torch.tensor([offset]))[0]
+            packed.crops(torch.tensor([number]), FRAMES, level, torch.tensor([offset]))[0]
             for offset in (np.arange(max(spare, 0) + 1) + 0.5) / (max(spare, 0) + 1)
         ]
         assert any(torch.equal(x, candidate) for candidate in candidates)
@@ -65,7 +65,7 @@ def test_textbook_and_ours_give_the_same_losses_and_gradients_on_the_same_masks(
     cell = cell_of(setting(folder, encoder))
     assert cell.readings.block_dropout == cell.readings.head_dropout == 0
     packed = Packed(folder, "train", CPU)
-    x = packed.views(torch.arange(BATCH), FRAMES, cell.readings.padding_level)
+    x = packed.crops(torch.arange(BATCH), FRAMES, cell.readings.padding_level)
     labels = packed.labels[:BATCH]
     ours, same = objective_of(cell, packed), objective_of(cell, packed)
     theirs = textbook.Network(same, cell.train.redundancy, cell.train.embedding)
@@ -115,7 +115,7 @@ def test_the_rest_of_a_step_is_ours_with_an_encoder_that_ignores_the_sound(folde
     built = []
     monkeypatch.setattr(steps, "on_device", lambda work, _: built.append(work.__self__) or work)
     steps.rest(setting(folder), 2)()
-    encoder = built[0].model.module.twins.encoder
+    encoder = built[0].model.module.network.encoder
     x = torch.randn(BATCH, 1, FRAMES, BANDS)
     assert torch.equal(encoder(x), encoder(2 * x))
     assert encoder(x).shape == (BATCH, encoder.size)
@@ -127,11 +127,12 @@ def test_the_rest_of_a_step_is_ours_with_an_encoder_that_ignores_the_sound(folde
 def test_the_bare_limit_trains_every_parameter_of_the_same_network(folder, layout):
     cell = cell_of(setting(folder))
     bare = Bare(cell, Packed(folder, "train", CPU), 1, False, layout)
-    ours = objective_of(cell, Packed(folder, "train", CPU)).twins
+    ours = objective_of(cell, Packed(folder, "train", CPU))
     before = {name: p.detach().clone() for name, p in bare.network.named_parameters()}
-    assert {name: p.shape for name, p in ours.named_parameters()} == {
-        name: p.shape for name, p in before.items()
-    }
+    expected = [p for part in (ours.network, ours.terms) for p in part.parameters()]
+    assert len(expected) == len(before)
+    for mine, other in zip(expected, before.values(), strict=True):
+        assert torch.equal(mine, other)
     bare.epoch()
     for name, new in bare.network.named_parameters():
         assert not torch.equal(before[name], new), name
