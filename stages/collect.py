@@ -1,13 +1,12 @@
 """runs/ → results/<profile>/<family>/: scores.csv, history.csv, moments.npz of all its cells."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from harness.config.rows import TABLE2, Family, read_family, read_rows
 from harness.config.strict import PARAMS, profile
-from harness.errors import ParamsError, RunError
+from harness.errors import ParamsError
 from harness.evaluation.cells import (
     FACTS,
     CellResults,
@@ -21,17 +20,14 @@ from harness.evaluation.cells import (
 )
 from harness.evaluation.moments import write_moments
 from harness.options import family_named
-from harness.stage import run
+from harness.stage import read_facts, run
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Read every row × seed of the family, and the rows of Table 2 that it is compared with."""
     family = read_family(family_named(__doc__, arguments))
     _check_seeds(family)
-    corpus = Path("data", profile(), "corpus.json")
-    if not corpus.is_file():
-        raise RunError(f"{corpus} is missing; run `dvc repro download`")
-    targets = json.loads(corpus.read_text(encoding="utf-8"))["targets"]
+    targets = read_facts(Path("data", profile()))["targets"]
     labels = read_labels(Path("features", profile(), "dev.csv"), targets)
     blocks, runs = read_rows(), Path("runs", profile())
     results = {

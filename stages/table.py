@@ -9,13 +9,14 @@ from harness.config.rows import read_family, read_rows
 from harness.config.statistics import Statistics
 from harness.config.strict import block, profile
 from harness.config.training import Train
-from harness.errors import RunError
 from harness.evaluation.rendering import comma_separated, latex, markdown, show
 from harness.evaluation.significance_table import significance_table
 from harness.evaluation.table import build
 from harness.options import family_named
 from harness.paper import read_paper
-from harness.stage import run
+from harness.stage import read_facts, read_json, run
+
+TRAINED = ("seconds", "gpu", "processor", "cores", "finished")  # what is told of a cell
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -24,8 +25,9 @@ def main(arguments: list[str] | None = None) -> None:
     name = profile()
     settings = block(Statistics, "statistics")
     folder = Path("results", name)
-    statistics = _read(folder / family.name / "statistics.json", family.stage("statistics"))
-    corpus = _read(Path("data", name, "corpus.json"), "download")
+    remedy = f"run `dvc repro {family.stage('statistics')}`"
+    statistics = read_json(folder / family.name / "statistics.json", remedy)
+    corpus = read_facts(Path("data", name), ("name", "targets"))
     training = block(Train, "train").model_dump() | read_readings().model_dump()
     blocks, paper = read_rows(), read_paper()
     table = build(name, family, blocks, settings, statistics, corpus, training, paper)
@@ -42,7 +44,8 @@ def main(arguments: list[str] | None = None) -> None:
     show(table)
     places = [Path("scratch", name, full) for full in family.rows]
     made = [place / f"{seed}.json" for place in places for seed in family.seeds]
-    print(circumstances([json.loads(file.read_text()) for file in made if file.is_file()]))
+    there = [read_json(file, f"delete {file}", TRAINED) for file in made if file.is_file()]
+    print(circumstances(there))
 
 
 def circumstances(cells: list[dict[str, Any]]) -> str:
@@ -57,12 +60,6 @@ def circumstances(cells: list[dict[str, Any]]) -> str:
         f"Trained in this clone: {len(cells)} cells, each in {seconds[0]:.0f} to "
         f"{seconds[-1]:.0f} s, on {' and on '.join(where)}, {when}."
     )
-
-
-def _read(path: Path, stage: str) -> Any:
-    if not path.is_file():
-        raise RunError(f"{path} is missing; run `dvc repro {stage}`")
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,8 @@
 
 import argparse
 
-from harness.config.rows import family_of, read_family
 from harness.errors import RunError
-from harness.learning.cell import Cell, read_cells, remove_others
+from harness.learning.cell import Cell, read_cells, remove_others, seeds_of
 from harness.options import whole
 from harness.portable import choose
 from harness.stage import move, run
@@ -17,7 +16,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=whole(0, 2**32 - 1), help="this cell alone")
     parser.add_argument("--why", action="store_true", help="only tell why cells train again")
     asked = parser.parse_args(arguments)
-    seeds = read_family(family_of(asked.row)).seeds if asked.seed is None else [asked.seed]
+    seeds = seeds_of(asked.row) if asked.seed is None else [asked.seed]
     cells = read_cells([asked.row], seeds)
     if asked.why:
         for cell in cells:

@@ -1,6 +1,5 @@
 """harness.launch: the cells that are missing, side by side, with the bytes of the train stage."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -8,110 +7,166 @@ from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
+from ruamel.yaml import YAML
 
 from harness import launch
 from harness.errors import RunError
-from harness.launch import missing, wanted
-from tests.learning.test_training import PARAMS, write_tree
+from harness.launch import asked_for, missing
+from harness.learning.cell import read_cell
+from tests.processes import environment, run
+from tests.tree import VANILLA, small, write, write_tree
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # of DVC itself
 
 REPOSITORY = Path(__file__).parents[1]
-ROW = "cnn10-rrtn-ruwl"
-
-
-def run(module, *arguments, folder):
-    command = [sys.executable, "-m", module, *arguments]
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+ROW = "table2/cnn10-rrtn-ruwl"
+ROWS = ("table2/cnn10", ROW)
 
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    write_tree(tmp_path, PARAMS.replace("epochs: 20", "epochs: 2"))
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return write_tree(tmp_path)
 
 
 def files(folder):
     return {f.name: f.read_bytes() for f in folder.iterdir()}
 
 
+def labels(family="table2"):
+    return [cell.label for cell in missing(asked_for(family))]
+
+
 def test_launched_cells_are_kept_by_the_stage_and_are_the_ones_it_would_make(tree):
-    assert [cell.name for cell in missing(wanted("table"))] == [f"{ROW}-1", f"{ROW}-2"]
+    assert labels() == [f"{row}-{seed}" for row in ROWS for seed in (1, 2)]
     assert run("harness.launch", "--jobs", "2", folder=tree).returncode == 0
-    assert missing(wanted("table")) == []
-    launched = files(tree / "runs" / "toy" / f"{ROW}-1")
-    kept = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
+    assert labels() == []
+    cell = read_cell(ROW, 1)
+    launched = files(cell.kept)
+    kept = run("stages.train", ROW, folder=tree)
     assert kept.stdout.startswith(f"{ROW}-1: kept")
 
-    (tree / "runs" / "toy" / f"{ROW}-1" / "record.json").write_text("{}")
-    assert [cell.name for cell in missing(wanted("table"))] == [f"{ROW}-1"]
-    made = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
-    assert "epoch 2/2" in made.stdout
-    assert files(tree / "runs" / "toy" / f"{ROW}-1") == launched
+    (cell.kept / "record.json").write_text("{}")
+    assert labels() == [f"{ROW}-1"]
+    made = run("stages.train", ROW, folder=tree)
+    assert f"{ROW}-1: epoch 2/2" in made.stdout
+    assert files(cell.kept) == launched
+
+
+def test_a_launch_makes_one_family_or_all(tree):
+    assert run("harness.launch", "--family", "mine", folder=tree).returncode == 0
+    assert labels("all") == labels("table2") != []
+    assert run("harness.launch", "--family", "all", folder=tree).returncode == 0
+    assert labels("all") == []
+    wrong = run("harness.launch", "--family", "mime", folder=tree)
+    assert wrong.returncode == 1
+    assert "did you mean 'mine'?" in wrong.stderr
+    assert wrong.stderr.count("\n") == 1
 
 
 def test_a_cell_of_a_launch_that_was_broken_off_is_taken(tree):
     assert run("harness.launch", folder=tree).returncode == 0
-    (tree / "scratch" / "toy").mkdir(parents=True, exist_ok=True)
-    (tree / "runs" / "toy" / f"{ROW}-1").rename(tree / "scratch" / "toy" / f"{ROW}-1")
-    assert missing(wanted("table")) == []
-    taken = run("stages.train", "--row", ROW, "--seed", "1", folder=tree)
-    assert (taken.returncode, taken.stdout) == (0, "")  # nothing was trained
-    assert (tree / "runs" / "toy" / f"{ROW}-1" / "record.json").is_file()
+    cells = [read_cell(ROW, seed) for seed in (1, 2)]
+    cells[0].kept.rename(cells[0].staged)
+    assert labels() == []
+    taken = run("stages.train", ROW, folder=tree)
+    assert taken.returncode == 0
+    assert "epoch" not in taken.stdout  # nothing was trained
+    assert cells[0].is_in(cells[0].kept)
 
-    (tree / "runs" / "toy" / f"{ROW}-2").rename(tree / "scratch" / "toy" / f"{ROW}-2")
+    cells[1].kept.rename(cells[1].staged)
     assert run("harness.launch", folder=tree).returncode == 0
-    assert (tree / "runs" / "toy" / f"{ROW}-2" / "record.json").is_file()
+    assert cells[1].is_in(cells[1].kept)
 
 
 def test_a_change_that_touches_a_cell_makes_it_missing_again(tree):
     assert run("harness.launch", folder=tree).returncode == 0
-    text = (tree / "params.yaml").read_text()
-    (tree / "params.yaml").write_text(text.replace("learning_rate: 0.001", "learning_rate: 0.002"))
-    assert len(missing(wanted("table"))) == 2
-    (tree / "params.yaml").write_text(text.replace("seeds: [1, 2]", "seeds: [2, 1, 3]"))
-    assert [cell.seed for cell in missing(wanted("table"))] == [3]
+    params, rows = small()
+    params["train"]["learning_rate"] = 0.002
+    write(tree, params, rows)
+    assert len(labels()) == 4
+    params, rows = small()
+    write(tree, params | {"seeds": [2, 1, 3]}, rows)
+    assert labels() == [f"{row}-3" for row in ROWS]
+    rows["table2"]["cnn10"]["readings"] = {"mask_fill": "mean"}
+    write(tree, params, rows)
+    assert labels() == ["table2/cnn10-1", "table2/cnn10-2"]
+
+
+def test_seeds_that_are_no_longer_asked_for_are_removed(tree):
+    assert run("harness.launch", folder=tree).returncode == 0
+    params, rows = small()
+    write(tree, params | {"seeds": [1]}, rows)
+    assert run("harness.launch", folder=tree).returncode == 0
+    assert [f.name for f in read_cell(ROW, 1).kept.parent.iterdir()] == ["1"]
+
+
+def with_students(tree):
+    """Two rows after each other, and these after one of Table 2."""
+    params, rows = small()
+    rows["after"] = {
+        "mine/second": VANILLA | {"after": "mine/first"},
+        "mine/first": VANILLA | {"after": "table2/cnn10"},
+    }
+    write(tree, params, rows)
+
+
+def test_rows_that_come_after_others_train_when_these_are_finished(tree):
+    with_students(tree)
+    done = run("harness.launch", "--family", "all", "--jobs", "2", folder=tree)
+    assert done.returncode == 0, done.stderr
+    assert labels("all") == []
+    told = [line.partition(":")[0] for line in done.stdout.splitlines() if "epoch 2/2" in line]
+    assert told[-2:] == ["mine/first-1", "mine/second-1"]
+    before = [read_cell(f"mine/{name}", 1).before for name in ("first", "second")]
+    assert all(cell.is_in(cell.kept) for cell in before)
+
+
+def test_a_row_that_comes_after_a_missing_one_is_refused_with_the_command(tree):
+    with_students(tree)
+    done = run("harness.launch", "--family", "mine", folder=tree)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: mine/first-1 comes after table2/cnn10-1, which is not finished; run "
+        "`python -m harness.launch --family table2` first\n"
+    )
 
 
 def test_a_fault_in_a_worker_is_one_line(tree):
-    text = (tree / "params.yaml").read_text()
-    (tree / "params.yaml").write_text(text.replace("encoder: cnn10", "encoder: cnn11"))
+    params, rows = small()
+    rows["table2"]["cnn10"]["encoder"] = "cnn11"
+    write(tree, params, rows)
     done = run("harness.launch", folder=tree)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: params.yaml: rows.cnn10-rrtn-ruwl: no encoder 'cnn11'")
+    assert done.stderr.startswith("error: rows.yaml: table2/cnn10: encoder 'cnn11' is not there")
     assert done.stderr.count("\n") == 1
 
 
 def test_cells_of_parameters_that_were_edited_meanwhile_are_not_recorded(tree, monkeypatch):
-    params, train = tree / "params.yaml", launch.side_by_side
-    before = params.read_text()
+    train = launch.side_by_side
+    params, rows = small()
+    params["train"]["learning_rate"] = 0.002
 
     def edited_meanwhile(cells, jobs):
         train(cells, jobs)
-        params.write_text(before.replace("learning_rate: 0.001", "learning_rate: 0.002"))
+        write(tree, params, rows)
 
     monkeypatch.setattr(launch, "side_by_side", edited_meanwhile)
     monkeypatch.setattr(sys, "argv", ["harness.launch"])
-    with pytest.raises(RunError, match=rf"2 cells \({ROW}-1 first\) are others now; run it again"):
+    with pytest.raises(RunError, match=r"4 cells \(table2/cnn10-1 first\) are others now; run it"):
         launch.main()
     assert not (tree / "runs").exists()
-    params.write_text(before)
-    assert missing(wanted("table")) == []  # and nothing was lost
+    write(tree, *small())
+    assert labels() == []  # and nothing was lost
 
 
-DVC = f"""\
-stages:
-  train:
-    matrix:
-      row: [{ROW}]
-      seed: [1, 2]
-    cmd: echo ${{item.row}} ${{item.seed}}
-    outs:
-      - runs/toy/${{item.row}}-${{item.seed}}:
-          persist: true
-"""
+def stage(key):
+    """A train stage as the repository's, which only has to be valid."""
+    return {
+        "cmd": f"echo {key}",
+        "params": ["seeds"],
+        "outs": [{f"runs/toy/{key}": {"persist": True}}],
+    }
 
 
 @pytest.fixture
@@ -119,23 +174,50 @@ def pipeline(tree):
     """The tree as a DVC repository, one in which a launch can record its cells."""
     subprocess.run(["git", "init", "--quiet"], cwd=tree, check=True)
     assert run("dvc", "init", "--quiet", folder=tree).returncode == 0
-    (tree / "dvc.yaml").write_text(DVC)
+    table2 = {"train": {"foreach": ["cnn10", "cnn10-rrtn-ruwl"], "do": stage("table2/${item}")}}
+    others = {
+        "train": {"foreach": ["mine/resnet18", "other/row"], "do": stage("${item}")},
+        "train-after": {"foreach": ["mine/first", "mine/second"], "do": stage("${item}")},
+    }
+    for each in others.values():
+        each["do"]["wdir"] = ".."
+    (tree / "families").mkdir()
+    for file, stages in (("dvc.yaml", table2), ("families/dvc.yaml", others)):
+        YAML().dump({"stages": stages}, tree / file)
     return tree
+
+
+def locked(file):
+    return set(YAML(typ="safe").load(file)["stages"]) if file.exists() else set()
+
+
+def test_dvc_records_the_rows_that_were_launched_and_no_others(pipeline):
+    with_students(pipeline)
+    lock = pipeline / "families" / "dvc.lock"
+    done = run("harness.launch", folder=pipeline)
+    assert done.returncode == 0, done.stderr
+    assert locked(pipeline / "dvc.lock") == {"train@cnn10", "train@cnn10-rrtn-ruwl"}
+    assert locked(lock) == set()
+    done = run("harness.launch", "--family", "mine", folder=pipeline)
+    assert done.returncode == 0, done.stderr
+    after = {"train-after@mine/first", "train-after@mine/second"}
+    assert locked(lock) == {"train@mine/resnet18", *after}
 
 
 def test_dvcs_own_words_are_told_when_another_dvc_is_at_work(pipeline):
     with Repo(str(pipeline)) as repo, repo.lock:
         done = run("harness.launch", folder=pipeline)
     assert done.returncode == 1
-    assert "`dvc commit dvc.yaml:train` failed: ERROR: " in done.stderr
+    assert "`dvc commit dvc.yaml:train@cnn10` failed: ERROR: " in done.stderr
     assert "acquire lock" in done.stderr
     assert "`dvc repro` records them without training" in done.stderr
     assert done.stderr.count("\n") == 1
-    assert missing(wanted("table")) == []  # the cells are kept
+    assert labels() == []  # the cells are kept
 
 
 def test_dvcs_own_words_are_told_when_it_cannot_read_its_files(pipeline):
-    (pipeline / "dvc.yaml").write_text(DVC + "  : nonsense\n- 1\n")
+    text = (pipeline / "dvc.yaml").read_text()
+    (pipeline / "dvc.yaml").write_text(text + "  : nonsense\n- 1\n")
     done = run("harness.launch", folder=pipeline)
     assert done.returncode == 1
     assert "dvc.yaml' is invalid" in done.stderr.partition("failed: ")[2]
@@ -148,10 +230,14 @@ def test_make_repro_tells_dvcs_own_words(pipeline):
     (pipeline / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     (pipeline / "requirements.lock").touch()
     (pipeline / ".venv" / "ready").touch()
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     with Repo(str(pipeline)) as repo, repo.lock:
         done = subprocess.run(
-            ["make", "repro"], cwd=pipeline, env=env, capture_output=True, text=True, check=False
+            ["make", "repro"],
+            cwd=pipeline,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
     assert done.returncode == 2
     assert "acquire lock" in done.stderr

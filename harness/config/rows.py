@@ -11,10 +11,9 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from harness.config.names import Name, name
 from harness.config.readings import Readings, read_readings
-from harness.config.strict import PARAMS, Strict, nearest, parse, read_yaml, section
+from harness.config.strict import PARAMS, ROWS, Strict, nearest, parse, read_yaml, section
 from harness.errors import ParamsError
 
-ROWS = Path("rows.yaml")
 TABLE2 = "table2"
 TABLES = (TABLE2, "table1")  # results/<profile>/ has their files already
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes

@@ -1,6 +1,5 @@
 """Finished cells as `train` left them, read back and checked: a cell is a row and a seed."""
 
-import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 from harness.config.rows import TABLE2, Row, family_of
 from harness.errors import RunError
 from harness.evaluation.ccc import Array, ccc_from_moments, mean_ccc, moments
+from harness.stage import read_json
 
 SELECTIONS = ("last", "best")  # in every cell; "held_out" where that reading was trained
 AGREEMENT = 1e-4  # Ĉ from the kept predictions against the one that training recorded
@@ -67,7 +67,9 @@ def read_result(runs: Path, full: str, row: Row, seed: int, labels: Labels) -> C
         return _result(runs / full / str(seed), full, seed, labels)
     except RunError as error:
         stage = _train_stage(full, row)
-        raise RunError(f"cell {full}/{seed}: {error}; run `dvc repro {stage}`") from None
+        folder = runs / full / str(seed)
+        delete = f"delete {folder} and " if folder.is_dir() else ""  # a recorded cell is kept
+        raise RunError(f"cell {full}/{seed}: {error}; {delete}run `dvc repro {stage}`") from None
 
 
 def scores_table(results: CellResults, targets: list[str]) -> pd.DataFrame:
@@ -139,10 +141,7 @@ def _result(folder: Path, full: str, seed: int, labels: Labels) -> CellResult:
 
 
 def _metrics(path: Path, full: str, seed: int) -> dict[str, Any]:
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path} is not JSON ({error.msg}, line {error.lineno})") from None
+    metrics = read_json(path)
     for key in ("row", "seed", *FACTS, ARITHMETIC, *SELECTIONS):
         if key not in metrics:
             raise RunError(f"incomplete, {path} has no '{key}'")

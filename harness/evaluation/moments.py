@@ -3,6 +3,7 @@
 The file is not compressed: what a compressor writes depends on its version.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def read_moments(path: Path) -> dict[str, Any]:
     return found
 
 
-def selected(found: dict[str, Any], selections: list[str]) -> Array:
+def selected(found: dict[str, Any], selections: Sequence[str]) -> Array:
     """[rows, seeds, speakers, targets, 6], each row of its own selection.
 
     `found`: as `read_moments` gives it. Raises RunError for a row without its selection.

@@ -116,7 +116,7 @@ def _gain(table: Table, kind: str) -> list[Column]:
     def gain(row: TableRow) -> str:
         found = row.against.get(kind)
         if found is None or found.gain is None or found.gain_low is None:
-            return number(found and found.gain, 1)
+            return number(found.gain if found else None, 1)
         return f"{number(found.gain, 1)} {interval(found.gain_low, found.gain_high, 1)}"
 
     def p(row: TableRow) -> str:

@@ -1,12 +1,17 @@
 """How this machine computes a cell: device, precision, memory layout."""
 
+from __future__ import annotations
+
 import platform
+from typing import TYPE_CHECKING
 
 import torch
 
 from harness import portable
-from harness.config.training import Train
 from harness.errors import RunError
+
+if TYPE_CHECKING:  # a cell does not depend on the code of what is only named here
+    from harness.config.training import Train
 
 
 def is_portable(train: Train) -> bool:

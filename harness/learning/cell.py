@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from harness.config.readings import Readings, read_readings
-from harness.config.rows import ROWS, Row, read_family, read_rows
-from harness.config.strict import PARAMS, block, nearest, profile, section
+from harness.config.rows import Row, family_of, read_family, read_rows
+from harness.config.strict import PARAMS, ROWS, block, nearest, profile, section
 from harness.config.training import Train
 from harness.errors import ParamsError
 from harness.learning.closure import code
@@ -150,13 +150,23 @@ def read_cells(names: Iterable[str], seeds: Collection[int]) -> list[Cell]:
             raise ParamsError(f"{ROWS}: {name}: {fault}") from None
 
     def cell(name: str, seed: int) -> Cell:
-        if name not in rows:
-            raise ParamsError(f"{ROWS}: no row is called '{name}'{nearest(name, rows)}")
-        row = rows[name]
+        row = _row(name, rows)
         before = cell(row.after, seed) if row.after else None
         return Cell(name=name, seed=seed, row=row, readings=readings(name), before=before, **shared)
 
     return [cell(name, seed) for name in names for seed in seeds]
+
+
+def seeds_of(name: str) -> list[int]:
+    """The seeds of a row's family; ParamsError for a row that does not exist."""
+    _row(name, read_rows())
+    return read_family(family_of(name)).seeds
+
+
+def _row(name: str, rows: dict[str, Row]) -> Row:
+    if name not in rows:
+        raise ParamsError(f"{ROWS}: no row is called '{name}'{nearest(name, rows)}")
+    return rows[name]
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

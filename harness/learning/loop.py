@@ -1,25 +1,29 @@
 """The training of a cell: a row with one seed, from packed features to dev predictions."""
 
+from __future__ import annotations
+
 import logging
 import os
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 
 from harness.allocation import keep_freed_memory
-from harness.config.training import Train
 from harness.errors import RunError
 from harness.learning.arithmetic import accelerator, layout_for, precision_for
-from harness.learning.cell import Cell
 from harness.learning.data import Packed, batches, held_out_clips
 from harness.learning.network import About, Objective
 from harness.learning.optimiser import optimiser
 from harness.learning.scoring import check_finite, predict, score
 from harness.learning.state import State, resume, save
+
+if TYPE_CHECKING:  # a cell does not depend on the code of what is only named here
+    from harness.config.training import Train
+    from harness.learning.cell import Cell
 
 Watch = Callable[[dict[str, float]], None]  # told each epoch's row of the history
 
@@ -116,13 +120,10 @@ def train_epoch(
         optimizer.step()
         optimizer.zero_grad()
         total = total + losses
-    objective, means = model.module, total / len(clips)
+    means = total / len(clips)
     check_finite(cell, epoch, means.tolist())
-    objective.weighting.after_epoch(means)
-    weights = objective.weighting.weights().tolist()
-    return {f"loss_{n}": v for n, v in zip(objective.names, means.tolist(), strict=True)} | {
-        f"weight_{n}": v for n, v in zip(objective.names, weights, strict=True)
-    }
+    row: dict[str, float] = model.module.end_epoch(means, data.targets)
+    return row
 
 
 def own_generators(seed: int, epoch: int, device: torch.device) -> Callable[[str], torch.Generator]:

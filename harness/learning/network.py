@@ -1,24 +1,30 @@
 """The network of a row, its views of a clip, and its losses weighted into one (Fig. 1, §2.1)."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from harness.config.readings import Readings
-from harness.config.rows import Row
-from harness.config.training import Train
 from harness.errors import ParamsError
 from harness.learning.losses import batch_ccc
 from harness.learning.parts import Setting, build
 from harness.learning.specaugment import masked
 from harness.learning.terms import Draws, Step
 
+if TYPE_CHECKING:  # a cell does not depend on the code of what is only named here
+    from harness.config.readings import Readings
+    from harness.config.rows import Part, Row
+    from harness.config.training import Train
 
-@dataclass(frozen=True)
-class About:
-    """What a batch is beside its sounds and labels: see harness.learning.terms.Step."""
+
+class About(NamedTuple):
+    """What a batch is beside its sounds and labels: see harness.learning.terms.Step.
+
+    A tuple, because Fabric converts what is inside the arguments and refuses frozen dataclasses.
+    """
 
     draws: Draws
     clips: Tensor | None = None
@@ -99,57 +105,76 @@ class Objective(nn.Module):
         super().__init__()
         setting = Setting(train, readings, bands, targets, before)
         self.network = Network(row, setting)
-        size = self.network.encoder.size
-        self.terms = nn.ModuleList(build("terms", term, setting, size) for term in row.terms)
+        self.terms = nn.ModuleList(_term(term, row, setting, self.network) for term in row.terms)
         self.names = [term.name.rpartition(".")[2] for term in row.terms]
-        for name, term in zip(self.names, self.terms, strict=True):
-            if term.views > len(row.views):
-                raise ParamsError(f"term {name} needs {term.views} views, the row has {row.views}")
+        if len(set(self.names)) < len(self.names):
+            raise ParamsError(f"two terms have one name in the history ({self.names}); rename one")
         self.weighting = build("weightings", row.weighting, setting, len(self.terms))
         self.emotions = None
         if row.emotions is not None:
+            if readings.ccc_loss == "pooled":
+                raise ParamsError("emotions weighs a CCC of each target; set ccc_loss: per_target")
             self.emotions = build("weightings", row.emotions, setting, targets)
         self.ccc_loss = readings.ccc_loss
 
     def forward(
         self, x: Tensor, labels: Tensor, generator: torch.Generator, about: About | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The loss of a batch and its terms [terms], detached.
+        """The loss of a batch; and detached, the terms' losses and, where a rule weighs them, the
+        emotions' own in the first view: [terms] or [terms + targets].
 
         `x`: log-mel [batch, 1, frames, bands]; `generator` draws the masks.
         """
         about = about or About(lambda name: generator)
         maps, z = self.network(x, generator)
         raw = self.network.head(z)
-        ccc = self._ccc(self.network.head.mean(raw), labels, about.draws)
-        step = Step(
-            x,
-            labels,
-            maps,
-            z,
-            raw,
-            ccc,
-            self.network,
-            about.draws,
-            about.clips,
-            about.speakers,
-            about.countries,
-            about.progress,
-        )
+        each = batch_ccc(self.network.head.mean(raw), labels, self.ccc_loss)
+        ccc = self._ccc(each, about.draws)
+        step = Step(x, labels, maps, z, raw, ccc, self.network, *about)
         losses = torch.stack([term(step) for term in self.terms])
-        return self.weighting(losses, about.draws), losses.detach()
+        total = self.weighting(losses, about.draws)
+        if self.emotions is not None:
+            losses = torch.cat([losses, 1 - each[0]])
+        return total, losses.detach()
 
-    def _ccc(self, predictions: Tensor, labels: Tensor, draws: Draws) -> Tensor:
-        """1 - Ĉ of each view [views], or the emotions' own losses as their rule weighs them."""
-        each = batch_ccc(predictions, labels, self.ccc_loss)
+    def _ccc(self, each: Tensor, draws: Draws) -> Tensor:
+        """CCC [views, targets] → the loss of each view: 1 - Ĉ, or the emotions' own losses as
+        their rule weighs them, over their number, so that weights of 1 change nothing."""
         if self.emotions is None:
             return 1 - each.mean(dim=-1)
-        return torch.stack([self.emotions(1 - view, draws) for view in each])
+        return torch.stack([self.emotions(1 - view, draws) / len(view) for view in each])
+
+    def end_epoch(self, losses: Tensor, targets: list[str]) -> dict[str, float]:
+        """The epoch's mean losses, as `forward` gives them → its losses and last weights by name.
+
+        Then the rules may look at the losses.
+        """
+        rules, names = [self.weighting], self.names
+        if self.emotions is not None:
+            rules, names = [*rules, self.emotions], [*names, *targets]
+        weights = torch.cat([rule.weights() for rule in rules]).tolist()
+        for rule, own in zip(rules, losses.split([len(r.weights()) for r in rules]), strict=True):
+            rule.after_epoch(own)
+        return {f"loss_{n}": v for n, v in zip(names, losses.tolist(), strict=True)} | {
+            f"weight_{n}": v for n, v in zip(names, weights, strict=True)
+        }
 
     def undecayed(self) -> list[nn.Parameter]:
         """The parameters of rules that weight decay is not for."""
         rules = [rule for rule in (self.weighting, self.emotions) if rule is not None]
         return [p for rule in rules if not rule.decays for p in rule.parameters()]
+
+
+def _term(term: Part, row: Row, setting: Setting, network: Network) -> Any:
+    """All terms start from the state in which encoder and head leave the generator, so that one
+    more term leaves the first weights of the others, and thereby rows in pairs, as they are."""
+    with torch.random.fork_rng(devices=[]):
+        found = build("terms", term, setting, network.encoder.size)
+    if found.views > len(row.views):
+        raise ParamsError(
+            f"term {term.name} needs {found.views} views, the row has {len(row.views)}"
+        )
+    return found
 
 
 def parameters(row: Row, train: Train, readings: Readings, bands: int, targets: int) -> int:

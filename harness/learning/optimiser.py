@@ -1,11 +1,15 @@
 """AdamW (§3.2) for all that a row trains."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness.config.training import Train
 from harness.learning.network import Objective
+
+if TYPE_CHECKING:  # a cell does not depend on the code of what is only named here
+    from harness.config.training import Train
 
 
 def optimiser(objective: Objective, train: Train) -> torch.optim.Optimizer:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.learning.arithmetic import arithmetic
-from harness.learning.cell import Cell
+from harness.learning.cell import IN_KEY, Cell
 from harness.learning.data import Packed
 from harness.learning.loop import Trained, train
 from harness.learning.network import parameters
@@ -43,9 +43,9 @@ def finish(cell: Cell) -> None:
 
 def write_predictions(path: Path, dev: Packed, chosen: dict[str, np.ndarray]) -> None:
     """`clips`, `targets`, and of each selection float32 [clips, targets]."""
-    names = {"clips": np.array(dev.clips, dtype=str), "targets": np.array(dev.targets, dtype=str)}
     arrays: dict[str, Any] = {key: value.astype(np.float32) for key, value in chosen.items()}
-    np.savez(path, **names, **arrays)
+    names = {"clips": np.array(dev.clips, dtype=str), "targets": np.array(dev.targets, dtype=str)}
+    np.savez(path, **(names | arrays))
 
 
 def keep(cell: Cell, trained: Trained, folder: Path) -> None:
@@ -62,19 +62,20 @@ def keep(cell: Cell, trained: Trained, folder: Path) -> None:
     said = {split: say(network, data, cell, epoch) for split, data in splits.items()}
     clips: dict[str, Any] = {f"{split}_clips": np.array(d.clips) for split, d in splits.items()}
     if "outputs" in wanted:
-        np.savez(folder / "outputs.npz", **clips, **{s: each.raw for s, each in said.items()})
+        np.savez(folder / "outputs.npz", **(clips | {s: each.raw for s, each in said.items()}))
     if "embeddings" in wanted:
         found = {split: each.embeddings for split, each in said.items()}
-        np.savez(folder / "embeddings.npz", **clips, **found)
+        np.savez(folder / "embeddings.npz", **(clips | found))
 
 
 def _record(cell: Cell) -> dict[str, Any]:
+    """Only what the key is made of: the folder of a cell that is kept is that of one made anew."""
     return {
         "key": cell.key,
         "key_parts": cell.key_parts(),
-        "row": cell.row.model_dump(),
+        "row": cell.row.model_dump(include=IN_KEY),
         "train": cell.train.model_dump(),
-        "readings": cell.readings.model_dump(),
+        "readings": cell.readings.trained(),
         **cell.origin,
         "seed": cell.seed,
     }

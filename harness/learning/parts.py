@@ -5,20 +5,24 @@ The file has one public class below the kind's base (harness/learning/<kind>/__i
 class `Params` if the part takes parameters.
 """
 
+from __future__ import annotations
+
 import importlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from harness.config.readings import Readings
-from harness.config.rows import ROWS, Part
-from harness.config.strict import Strict, nearest, parse
-from harness.config.training import Train
+from harness.config.strict import ROWS, Strict, nearest, parse
 from harness.errors import ParamsError
+
+if TYPE_CHECKING:  # a cell does not depend on the code of what is only named here
+    from harness.config.readings import Readings
+    from harness.config.rows import Part
+    from harness.config.training import Train
 
 HERE = Path(__file__).parent
 KINDS = {"encoders": "Encoder", "heads": "Head", "terms": "Term", "weightings": "Weighting"}
@@ -54,21 +58,28 @@ def module_name(kind: str, name: str) -> str:
 
 def load(kind: str, name: str) -> ModuleType:
     """The part's module; ParamsError with what there is if there is none of this name."""
-    place = module_name(kind, name)
-    if "." in name and "" not in sys.path:
+    if "." not in name:
+        files = (HERE / kind).glob("[!_]*.py")
+        known = sorted(file.stem for file in files)
+        if name.replace("-", "_") not in known:
+            raise ParamsError(
+                f"{kind.removesuffix('s')} '{name}' is not there{nearest(name, known)}; "
+                f"harness/learning/{kind} has {', '.join(known)}"
+            )
+        return importlib.import_module(module_name(kind, name))
+    if not all(map(str.isidentifier, name.split("."))):
+        raise ParamsError(f"{kind.removesuffix('s')} '{name}' is no module; write package.module")
+    if "" not in sys.path:
         sys.path.insert(0, "")  # the working directory, where a user's own parts lie
     try:
-        return importlib.import_module(place)
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise  # a package that the part itself wants
-        known = sorted(
-            file.stem for file in (HERE / kind).glob("*.py") if not file.stem.startswith("_")
-        )
-        raise ParamsError(
-            f"{kind.removesuffix('s')} '{name}' is not there{nearest(name, known)}; "
-            f"harness/learning/{kind} has {', '.join(known)}"
-        ) from None
+        file = f"{name.replace('.', '/')}.py"
+        siblings = Path(file).parent.glob("[!_]*.py")
+        close = nearest(name, [".".join(f.with_suffix("").parts) for f in siblings])
+        raise ParamsError(f"{kind.removesuffix('s')} '{name}': there is no {file}{close}") from None
 
 
 def part_class(kind: str, module: ModuleType) -> type[nn.Module]:

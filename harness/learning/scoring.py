@@ -1,15 +1,19 @@
 """A network's predictions of clean clips, and their Ĉ."""
 
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
 from harness.errors import RunError
 from harness.evaluation.ccc import ccc
-from harness.learning.cell import Cell
 from harness.learning.data import Packed
 from harness.learning.network import Network
+
+if TYPE_CHECKING:  # a cell does not depend on the code of what is only named here
+    from harness.learning.cell import Cell
 
 BATCH = 64  # fixed: a score must not depend on the training batch
 

@@ -1,10 +1,16 @@
 """SpecAugment (Park et al. 2019) as torchlibrosa draws it, for a whole batch at once."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from harness.config.readings import SILENCE
-from harness.config.training import SpecAugment
+
+if TYPE_CHECKING:  # a cell does not depend on the code of what is only named here
+    from harness.config.training import SpecAugment
 
 
 def masked(

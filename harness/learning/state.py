@@ -1,13 +1,17 @@
 """What a cell knows after an epoch, and its checkpoint, from which a killed one goes on."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from lightning_fabric import Fabric
 
 from harness.learning.arithmetic import rounding
-from harness.learning.cell import Cell
+
+if TYPE_CHECKING:  # a cell does not depend on the code of what is only named here
+    from harness.learning.cell import Cell
 
 
 class Chosen(NamedTuple):

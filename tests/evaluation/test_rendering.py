@@ -2,8 +2,8 @@ import csv
 import io
 
 import pytest
-
 from harness.config.table import Row
+
 from harness.evaluation.rendering import (
     comma_separated,
     corrected,

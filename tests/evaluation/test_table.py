@@ -1,7 +1,7 @@
 import pytest
+from harness.config.table import Row
 
 from harness.config.statistics import Statistics
-from harness.config.table import Row
 from harness.errors import RunError
 from harness.evaluation.table import COMPARED, MEASURED, build, caption, ranks, warning
 from harness.paper import read_paper

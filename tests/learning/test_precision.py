@@ -6,7 +6,8 @@ import torch
 
 from harness import portable
 from harness.errors import RunError
-from harness.learning import arithmetic, training
+from harness.learning import arithmetic, loop
+from harness.learning.data import Packed
 from tests.learning.packed import write_features
 from tests.learning.test_training import TRAIN, assert_same, cell, train_cell
 
@@ -106,13 +107,13 @@ def test_portable_arithmetic_is_refused_where_torch_loaded_without_it(monkeypatc
 def test_a_wide_network_computes_in_channels_last_from_its_first_block_on(tmp_path):
     write_features(tmp_path)
     wide = cell(tmp_path, "rrtn", width=1 / 4)
-    fabric = training.fabric_for(wide.train)
-    data = training.Packed(tmp_path, "train", fabric.device)
-    objective, _, _ = training.set_up(fabric, wide, data)
+    fabric = loop.fabric_for(wide.train)
+    data = Packed(tmp_path, "train", fabric.device)
+    objective, _, _ = loop.set_up(fabric, wide, data)
     seen = []
-    for block in objective.twins.encoder.blocks:
+    for block in objective.network.encoder.blocks:
         block.register_forward_hook(lambda _, __, y: seen.append(y))
-    objective.twins.predict(data.views(torch.arange(4, device=fabric.device), 32, -100.0))
+    objective.network.predict(data.crops(torch.arange(4, device=fabric.device), 32, -100.0))
     assert len(seen) == 8
     deep = [y for y in seen if min(y.shape[2:]) > 1]
     assert deep

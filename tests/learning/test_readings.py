@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from harness.config.training import Row, SpecAugment
+from harness.config.rows import Row
+from harness.config.training import SpecAugment
 from harness.learning.data import Packed, held_out_clips
 from harness.learning.losses import barlow_twins, ccc_loss, uncentred
+from harness.learning.network import Objective, parameters
+from harness.learning.optimiser import optimiser
+from harness.learning.scoring import predict
 from harness.learning.specaugment import masked
-from harness.learning.training import Objective, predict
-from harness.learning.twins import Twins, parameters
-from harness.learning.weighting import build
+from tests.learning.built import TWINS, weighting
 from tests.learning.packed import write_features
 from tests.learning.test_training import ROWS, TRAIN, cell, train_cell
 from tests.readings import readings
@@ -25,7 +27,15 @@ def generator(seed=0):
 def twins(row="rrtn", **changes):
     torch.manual_seed(0)
     still = {"block_dropout": 0.0, "head_dropout": 0.0} | changes
-    return Twins(ROWS[row], TRAIN, readings(**still), 64, 10)
+    return Objective(ROWS[row], TRAIN, readings(**still), 64, 10)
+
+
+def losses(objective, *arguments):
+    """Of the objective's terms, with what they may be differentiated by."""
+    kept = []
+    objective.weighting.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
+    objective(*arguments)
+    return kept[-1]
 
 
 def batch(size=8):
@@ -65,12 +75,12 @@ def test_the_uncentred_correlation_is_equation_3_with_squares():
 def test_affine_twins_start_as_standardised_ones_and_learn_scale_and_shift():
     x, labels = batch()
     plain, affine = twins(), twins(barlow_twins="affine")
-    one, other = plain(x, labels, generator()), affine(x, labels, generator())
+    one, other = (losses(o, x, labels, generator()) for o in (plain, affine))
     assert one.tolist() == pytest.approx(other.tolist())
-    assert isinstance(affine.normalise, torch.nn.BatchNorm1d)
+    assert isinstance(affine.terms[2].normalise, torch.nn.BatchNorm1d)
     other[2].backward()
-    assert affine.normalise.weight.grad.abs().sum() > 0
-    more = [parameters(ROWS["rrtn"], TRAIN, r, 64, 10) for r in (affine.readings, plain.readings)]
+    assert affine.terms[2].normalise.weight.grad.abs().sum() > 0
+    more = [parameters(ROWS["rrtn"], TRAIN, o.network.readings, 64, 10) for o in (affine, plain)]
     assert more[0] - more[1] == 2 * TRAIN.embedding
 
 
@@ -96,7 +106,7 @@ def test_the_released_masks_lie_on_one_axis_alone(axes, frames, bands):
 def test_released_masks_lie_on_mel_for_resnet_and_on_time_for_cnns():
     seen = {}
     for row in ("rrtn", "rrtn-ruwl"):  # ResNet-18, CNN14
-        network = twins(row, mask_axes="released")
+        network = twins(row, mask_axes="released").network
         views = network._masked([torch.ones(64, 1, 100, 64)] * 2, generator())
         seen[row] = [share > 0 for share in shares(views[1])]
     assert seen == {"rrtn": [False, True], "rrtn-ruwl": [True, False]}
@@ -115,10 +125,10 @@ def test_masks_are_filled_with_what_the_reading_names(fill, level):
 
 def test_one_view_stays_clean_or_both_are_masked_each_in_its_own_way():
     x, _ = batch()
-    first, second = twins()._masked([x, x], generator())
+    first, second = twins().network._masked([x, x], generator())
     assert torch.equal(first, x)
     assert not torch.equal(second, x)
-    first, second = twins(masked_view="both")._masked([x, x], generator())
+    first, second = twins(masked_view="both").network._masked([x, x], generator())
     assert not torch.equal(first, x)
     assert not torch.equal(first, second)
 
@@ -131,14 +141,14 @@ def test_masking_after_bn0_leaves_its_statistics_clean():
     clean = torch.nn.BatchNorm2d(64)
     for _ in range(2):  # both views
         clean(x.transpose(1, 3))
-    assert torch.allclose(after.encoder.bn0.running_mean, clean.running_mean, atol=1e-4)
-    assert not torch.allclose(before.encoder.bn0.running_mean, clean.running_mean, atol=0.1)
+    assert torch.allclose(after.network.encoder.bn0.running_mean, clean.running_mean, atol=1e-4)
+    assert not torch.allclose(before.network.encoder.bn0.running_mean, clean.running_mean, atol=0.1)
 
 
 def test_masking_before_or_after_bn0_is_the_same_where_there_is_none():
     x, labels = batch()
     one, other = (twins("rrtn", mask_place=p) for p in ("before_bn0", "after_bn0"))
-    assert torch.equal(one(x, labels, generator()), other(x, labels, generator()))
+    assert torch.equal(one(x, labels, generator())[1], other(x, labels, generator())[1])
 
 
 # Twins.
@@ -147,17 +157,17 @@ def test_masking_before_or_after_bn0_is_the_same_where_there_is_none():
 def test_joint_twins_share_their_batch_statistics():
     x, labels = batch()
     apart, joint = twins(), twins(twin_forward="joint")
-    assert not torch.allclose(apart(x, labels, generator()), joint(x, labels, generator()))
-    views = joint._masked([x, x], generator())
-    together = joint.encoder(torch.cat(views))
-    first, second = joint._representations(x, generator())
-    assert torch.allclose(torch.cat([first, second]), together, atol=1e-5)
+    assert not torch.allclose(apart(x, labels, generator())[1], joint(x, labels, generator())[1])
+    views = joint.network._masked([x, x], generator())
+    together = joint.network.encoder(torch.cat(views))
+    _, found = joint.network(x, generator())
+    assert torch.allclose(torch.cat(list(found)), together, atol=1e-5)
 
 
 def test_joint_and_apart_are_the_same_in_evaluation():
     x, labels = batch()
     apart, joint = twins().eval(), twins(twin_forward="joint").eval()
-    found = [n(x, labels, generator()).tolist() for n in (apart, joint)]
+    found = [n(x, labels, generator())[1].tolist() for n in (apart, joint)]
     assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
@@ -165,32 +175,30 @@ def test_joint_and_apart_are_the_same_in_evaluation():
 
 
 def test_lambda_divides_by_the_letter_of_equation_6():
-    block = {"rule": "ruwl", "scale": [1, 1, 1e-8]}
-    weights = build(block, 3, readings(ruwl_lambda="divides")).weights()
+    block = {"ruwl": {"scale": [1, 1, 1e-8]}}
+    weights = weighting(block, 3, readings(ruwl_lambda="divides")).weights()
     assert weights.tolist() == pytest.approx([1, 1, 1e12], rel=1e-4)  # 1 / (1e-8 · 0.01²)
-    assert build(block, 3, readings()).weights().tolist() == pytest.approx([1, 1, 1e-4])
+    assert weighting(block, 3, readings()).weights().tolist() == pytest.approx([1, 1, 1e-4])
 
 
 def test_rules_take_their_numbers_from_the_readings_unless_the_row_has_its_own():
     read = readings(fixed_weights=[1, 1, 0], ruwl_start=[1, 1, 0.001])
-    assert build({"rule": "fixed"}, 3, read).weights().tolist() == [1, 1, 0]
-    own = build({"rule": "fixed", "weights": [2, 1, 1]}, 3, read)
+    assert weighting("fixed", 3, read).weights().tolist() == [1, 1, 0]
+    own = weighting({"fixed": {"weights": [2, 1, 1]}}, 3, read)
     assert own.weights().tolist() == [2, 1, 1]
-    ruwl = build({"rule": "ruwl", "scale": [1, 1, 1e-8]}, 3, read)
+    ruwl = weighting({"ruwl": {"scale": [1, 1, 1e-8]}}, 3, read)
     assert ruwl.c.tolist() == pytest.approx([1, 1, 0.001])
 
 
 @pytest.mark.parametrize(("decay", "expected"), [("as_network", 0.01), ("none", 0.0)])
 def test_c_decays_with_the_network_or_not_at_all(tmp_path, decay, expected):
-    from harness.learning.training import _optimizer
-
     one = cell(tmp_path, ruwl_decay=decay)
     objective = Objective(one.row, one.train, one.readings, 64, 10)
-    groups = _optimizer(objective, one).param_groups
+    groups = optimiser(objective, one.train).param_groups
     decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     assert len(decays) == len(list(objective.parameters()))
     assert decays[id(objective.weighting.c)] == expected
-    assert decays[id(objective.twins.head.weight)] == 0.01
+    assert decays[id(objective.network.head.linear.weight)] == 0.01
 
 
 # Evaluation and selection.
@@ -206,7 +214,7 @@ def features(tmp_path_factory):
 def test_a_random_dev_crop_moves_long_clips_only_and_from_epoch_to_epoch(features):
     data = Packed(features, "dev", torch.device("cpu"))
     one = cell(features, "vanilla", dev_crop="random")
-    network = Twins(ROWS["vanilla"], TRAIN, one.readings, 64, data.labels.shape[1])
+    network = Objective(ROWS["vanilla"], TRAIN, one.readings, 64, data.labels.shape[1]).network
     first, again, later = (predict(network, data, one, epoch) for epoch in (0, 0, 1))
     fixed = predict(network, data, cell(features, "vanilla"), 0)
     assert np.array_equal(first, again)
@@ -249,7 +257,7 @@ def test_the_released_preset_trains(features, tmp_path):
 
 def test_the_released_parameters_are_more_than_table_2_prints_for_cnn10():
     """Affine batch norm: 6,008,778, which prints 6.01; Table 2 has 6.00 (bias, not affine)."""
-    row = Row(encoder="cnn10", method="rrtn", views=2, weighting={})
+    row = Row(encoder="cnn10", weighting="fixed", **TWINS)
     full = TRAIN.model_copy(update={"width": 1.0, "embedding": 2048})
     counts = [
         parameters(row, full, readings(barlow_twins=b), 64, 10) for b in ("affine", "standardised")

@@ -1,12 +1,6 @@
 """harness.learning.training: a cell is reproducible, resumable, and learns what can be learned."""
 
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,36 +9,20 @@ import pandas as pd
 import pytest
 import torch
 
-from harness.config.readings import PRESETS, Readings
-from harness.config.training import Row, SpecAugment, Train
-from harness.errors import ParamsError, RunError
+from harness.config.readings import Readings
+from harness.errors import RunError
 from harness.evaluation.ccc import ccc
-from harness.learning import training
+from harness.learning import loop
 from harness.learning.cell import Cell
 from harness.learning.data import Packed
-from harness.learning.rehearsal import check
-from harness.learning.training import Objective, predict, write_predictions
-from harness.learning.twins import Twins
-from stages import train as stage
+from harness.learning.network import Objective
+from harness.learning.outputs import write_predictions
+from harness.learning.scoring import BATCH, predict
+from tests.learning.built import ROWS, TRAIN
 from tests.learning.packed import TARGETS, write_features, write_split
 from tests.readings import readings
 
 REPOSITORY = Path(__file__).parents[2]
-TRAIN = Train(
-    batch=8,
-    learning_rate=0.005,
-    epsilon=1e-8,
-    weight_decay=0.01,
-    frames=32,
-    width=1 / 32,
-    embedding=16,
-    redundancy=0.001,
-    spec_augment=SpecAugment(frames=8, frame_stripes=2, bands=8, band_stripes=2),
-    precision="32-true",
-    arithmetic="portable",
-    threads=1,
-)
-
 READINGS = readings(epochs=3, padding="silence", head_dropout=0.1)
 
 
@@ -57,18 +35,7 @@ class CellAt(Cell):
 
 
 def train_cell(cell, checkpoint):
-    return training.train_cell(replace(cell, scratch=checkpoint))[0]
-
-
-FIXED = {"rule": "fixed", "weights": [1, 1, 0.001]}
-RUWL = {"rule": "ruwl", "scale": [1, 1, 1e-8], "start": [1, 1, 0.01]}
-ROWS = {
-    "vanilla": Row(
-        encoder="cnn10", method="vanilla", views=1, weighting={"rule": "fixed", "weights": [1]}
-    ),
-    "rrtn": Row(encoder="resnet18", method="rrtn", views=2, weighting=FIXED),
-    "rrtn-ruwl": Row(encoder="cnn14", method="rrtn-ruwl", views=2, weighting=RUWL),
-}
+    return loop.train(replace(cell, scratch=checkpoint)).state
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +49,7 @@ def cell(features, row="rrtn-ruwl", seed=1, **changes):
     chosen = {key: changes.pop(key) for key in list(changes) if key in Readings.model_fields}
     train, read = TRAIN.model_copy(update=changes), READINGS.model_copy(update=chosen)
     folders = (features, Path("unset"), Path("runs"))
-    return CellAt(row, ROWS[row], train, read, seed, *folders, {"corpus": "a"})
+    return CellAt(row, seed, ROWS[row], train, read, *folders, {"corpus": "a"})
 
 
 def assert_same(one, other):
@@ -101,7 +68,7 @@ class Killed(Exception):
 
 def killed_after(epochs, cell, checkpoint):
     """Train `cell`, with an exception out of the blue right after the checkpoint of an epoch."""
-    save = training.save
+    save = loop.save
 
     def and_die(*arguments):
         save(*arguments)
@@ -109,7 +76,7 @@ def killed_after(epochs, cell, checkpoint):
             raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "save", and_die)
+        patch.setattr(loop, "save", and_die)
         with pytest.raises(Killed):
             train_cell(cell, checkpoint)
 
@@ -142,8 +109,7 @@ def test_a_broken_and_resumed_cell_equals_the_unbroken(features, tmp_path, row, 
     "change",
     [
         {"seed": 2},
-        {"name": "other"},
-        {"row": ROWS["rrtn-ruwl"].model_copy(update={"method": "other"})},
+        {"row": ROWS["rrtn-ruwl"].model_copy(update={"keep": ["weights"]})},
         {"train": TRAIN.model_copy(update={"epsilon": 1e-7})},
         {"readings": readings(epochs=3)},
         {"origin": {"corpus": "b"}},
@@ -220,7 +186,7 @@ def test_the_history_names_every_loss_and_weight(features, tmp_path):
         assert list(state.history[0]) == ["epoch", *expected, "dev_ccc"]
         weights = [state.history[0][f"weight_{n}"] for n in names[:count]]
         if row != "rrtn-ruwl":
-            assert weights == pytest.approx(ROWS[row].weighting["weights"])
+            assert weights == pytest.approx(ROWS[row].weighting.params["weights"])
         else:
             assert weights[2] != pytest.approx(1e-4, rel=0.01)  # learned: it started there
 
@@ -233,14 +199,14 @@ def test_a_loss_that_is_not_finite_ends_the_cell_and_names_it(tmp_path):
     write_split(tmp_path, "train", lengths, rng, levels=levels)
     write_split(tmp_path, "dev", lengths, rng)
     with pytest.raises(
-        RunError, match=r"^vanilla: losses or predictions are no longer finite in epoch 1"
+        RunError, match=r"^vanilla-1: losses or predictions are no longer finite in epoch 1"
     ):
         train_cell(cell(tmp_path, "vanilla"), tmp_path / "cell.ckpt")
     assert not (tmp_path / "cell.ckpt").exists()
 
 
 def test_fewer_clips_than_a_batch_end_the_cell_and_name_it(features, tmp_path):
-    with pytest.raises(RunError, match=r"^vanilla: 16 train clips do not fill one batch of 17"):
+    with pytest.raises(RunError, match=r"^vanilla-1: 16 train clips do not fill one batch of 17"):
         train_cell(cell(features, "vanilla", batch=17), tmp_path / "cell.ckpt")
 
 
@@ -248,21 +214,21 @@ def test_fewer_clips_than_a_batch_end_the_cell_and_name_it(features, tmp_path):
 def test_a_prediction_does_not_depend_on_the_other_clips(tmp_path, row):
     write_features(tmp_path, dev=70)
     data = Packed(tmp_path, "dev", torch.device("cpu"))
-    assert len(data) > training.EVALUATION_BATCH
+    assert len(data) > BATCH
     torch.manual_seed(0)
-    twins = Twins(ROWS[row], TRAIN, READINGS, 64, len(TARGETS))
+    twins = Objective(ROWS[row], TRAIN, READINGS, 64, len(TARGETS))
     for module in twins.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None  # the running statistics are those of the next batches
-    x = data.views(torch.arange(32), TRAIN.frames, READINGS.padding_level)
+    x = data.crops(torch.arange(32), TRAIN.frames, READINGS.padding_level)
     twins(x, data.labels[:32], torch.Generator().manual_seed(0))
-    together = predict(twins, data, cell(tmp_path, row), epoch=0)
+    together = predict(twins.network, data, cell(tmp_path, row), epoch=0)
     assert together.shape == (len(data), len(TARGETS))
     assert together.dtype == np.float32
     shape = (TRAIN.frames, READINGS.padding_level)
     with torch.inference_mode():
         alone = [
-            twins.predict(data.views(torch.tensor([clip]), *shape)).numpy()
+            twins.network.predict(data.crops(torch.tensor([clip]), *shape)).numpy()
             for clip in range(len(data))
         ]
     np.testing.assert_allclose(together, np.concatenate(alone), rtol=0, atol=1e-5)
@@ -270,12 +236,21 @@ def test_a_prediction_does_not_depend_on_the_other_clips(tmp_path, row):
 
 
 def test_one_view_has_no_projector_and_two_share_all_weights():
-    vanilla = Twins(ROWS["vanilla"], TRAIN, READINGS, 64, 10)
-    assert vanilla.projector is None
-    assert {name.split(".")[0] for name, _ in vanilla.named_parameters()} == {"encoder", "head"}
-    twins = Twins(ROWS["vanilla"].model_copy(update={"views": 2}), TRAIN, READINGS, 64, 10)
-    extra = set(dict(twins.named_parameters())) - set(dict(vanilla.named_parameters()))
-    assert extra == {"projector.weight", "projector.bias"}
+    vanilla = Objective(ROWS["vanilla"], TRAIN, READINGS, 64, 10)
+    assert {n.split(".")[1] for n, _ in vanilla.named_parameters()} == {"encoder", "head"}
+    twins = ROWS["rrtn"].model_copy(update={"encoder": ROWS["vanilla"].encoder})
+    both = Objective(twins, TRAIN, READINGS, 64, 10)
+    extra = set(dict(both.named_parameters())) - set(dict(vanilla.named_parameters()))
+    assert extra == {"terms.2.projector.weight", "terms.2.projector.bias"}
+
+
+def losses(objective, *arguments):
+    """Of the objective's terms, with what they may be differentiated by."""
+    kept = []
+    hook = objective.weighting.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+    objective(*arguments)
+    hook.remove()
+    return kept[-1]
 
 
 def test_twins_without_stripes_see_the_same_twice():
@@ -283,51 +258,35 @@ def test_twins_without_stripes_see_the_same_twice():
     still = readings(block_dropout=0.0, head_dropout=0.0)
     train = TRAIN.model_copy(update={"spec_augment": no_mask})
     torch.manual_seed(0)
-    twins = Twins(ROWS["rrtn"], train, still, 64, 10)
+    twins = Objective(ROWS["rrtn"], train, still, 64, 10)
     x, labels = torch.randn(8, 1, 32, 64), torch.rand(8, 10)
-    clean, masked, _ = twins(x, labels, torch.Generator().manual_seed(0)).tolist()
+    clean, masked, _ = twins(x, labels, torch.Generator().manual_seed(0))[1].tolist()
     assert clean == masked
-    masks = Twins(ROWS["rrtn"], TRAIN, still, 64, 10)
-    clean, masked, _ = masks(x, labels, torch.Generator().manual_seed(0)).tolist()
+    masks = Objective(ROWS["rrtn"], TRAIN, still, 64, 10)
+    clean, masked, _ = masks(x, labels, torch.Generator().manual_seed(0))[1].tolist()
     assert clean != masked
 
 
 def test_every_loss_moves_the_encoder_and_only_barlow_twins_the_projector():
     torch.manual_seed(0)
-    twins = Twins(ROWS["rrtn"], TRAIN, READINGS, 64, 10)
+    twins = Objective(ROWS["rrtn"], TRAIN, READINGS, 64, 10)
+    projector, head = twins.terms[2].projector, twins.network.head.linear
     x, labels = torch.randn(8, 1, 32, 64), torch.rand(8, 10)
     for place in range(3):
         twins.zero_grad()
-        twins(x, labels, torch.Generator().manual_seed(0))[place].backward()
-        assert twins.encoder.conv1.weight.grad.abs().sum() > 0
-        reached = twins.projector.weight.grad is not None, twins.head.weight.grad is not None
+        losses(twins, x, labels, torch.Generator().manual_seed(0))[place].backward()
+        assert twins.network.encoder.conv1.weight.grad.abs().sum() > 0
         moved = [
             bool(grad is not None and grad.abs().sum() > 0)
-            for grad in (twins.projector.weight.grad, twins.head.weight.grad)
+            for grad in (projector.weight.grad, head.weight.grad)
         ]
-        assert moved == [place == 2, place < 2], reached
+        assert moved == [place == 2, place < 2]
 
 
 def test_ruwl_learns_its_weights_with_the_network():
     named = dict(Objective(ROWS["rrtn-ruwl"], TRAIN, READINGS, 64, 10).named_parameters())
     assert named["weighting.c"].requires_grad
-    assert "twins.head.weight" in named
-
-
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        ({"encoder": "cnn15"}, "no encoder 'cnn15'"),
-        ({"views": 1}, "weighting.scale has 3 numbers for 1 losses"),
-        ({"weighting": {"rule": "sum"}}, "weighting.rule = 'sum'"),
-    ],
-)
-def test_a_row_that_does_not_fit_is_an_error_with_its_place(change, fault):
-    row = ROWS["rrtn-ruwl"].model_copy(update=change)
-    with pytest.raises(ParamsError) as caught:
-        check(row, TRAIN, READINGS, "cnn14-rrtn-ruwl")
-    assert str(caught.value).startswith("params.yaml: rows.cnn14-rrtn-ruwl: ")
-    assert fault in str(caught.value)
+    assert "network.head.linear.weight" in named
 
 
 @pytest.mark.parametrize("row", ["vanilla", "rrtn"])
@@ -339,78 +298,12 @@ def test_an_easy_task_is_learned(tmp_path, row):
 
 
 def test_written_predictions_come_back_to_the_last_bit(tmp_path):
-    values = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
-    write_predictions(tmp_path / "p.csv", [f"{i:05d}" for i in range(50)], ["Awe", "Fear"], values)
-    table = pd.read_csv(tmp_path / "p.csv", dtype={"clip": str})
-    assert list(table) == ["clip", "Awe", "Fear"]
-    assert table["clip"][7] == "00007"
-    np.testing.assert_array_equal(table[["Awe", "Fear"]].to_numpy(np.float32), values)
-
-
-PARAMS = """\
-profile: toy
-corpus: {name: made-up}
-features: {bands: 64}
-readings: {preset: paper, epochs: 20, padding: silence, head_dropout: 0}
-train:
-  batch: 8
-  learning_rate: 0.001
-  epsilon: 1.0e-8
-  weight_decay: 0.01
-  frames: 32
-  width: 0.03125
-  embedding: 16
-  redundancy: 0.001
-  spec_augment: {frames: 8, frame_stripes: 2, bands: 8, band_stripes: 2}
-  precision: 32-true
-  arithmetic: portable
-  threads: 1
-rows:
-  cnn10-rrtn-ruwl:
-    encoder: cnn10
-    method: rrtn-ruwl
-    views: 2
-    weighting: {rule: ruwl, scale: [1, 1, 1.0e-8], start: [1, 1, 0.01]}
-table: {rows: [cnn10-rrtn-ruwl], seeds: [1, 2]}
-statistics: {resamples: 200, level: 0.95, seed: 0}
-"""
-CELL = ["--row", "cnn10-rrtn-ruwl", "--seed", "3"]
-
-
-def write_tree(folder, params):
-    """What the train stage reads: features, params.yaml, presets."""
-    write_features(folder / "features" / "toy")
-    (folder / "params.yaml").write_text(params)
-    shutil.copytree(REPOSITORY / PRESETS, folder / PRESETS)
-
-
-def outputs(folder):
-    out = folder / "runs" / "toy" / "cnn10-rrtn-ruwl-3"
-    made = json.loads((folder / "scratch" / "toy" / "cnn10-rrtn-ruwl-3.json").read_text())
-    return {file.name: file.read_bytes() for file in out.iterdir()}, made["epoch_seconds"]
-
-
-def test_a_stage_killed_by_the_system_goes_on_where_it_was(tmp_path, monkeypatch):
-    for name in ("killed", "whole"):
-        write_tree(tmp_path / name, PARAMS)
-    checkpoint = tmp_path / "killed" / "scratch" / "toy" / "cnn10-rrtn-ruwl-3.ckpt"
-    command = [sys.executable, "-m", "stages.train", *CELL]
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    with subprocess.Popen(
-        command, cwd=tmp_path / "killed", env=env, stdout=subprocess.DEVNULL
-    ) as process:
-        while not checkpoint.exists() and process.poll() is None:
-            time.sleep(0.005)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-    done = torch.load(checkpoint, weights_only=False)["state"]["seconds"]
-    assert 0 < len(done) < 20
-    monkeypatch.setattr(sys, "argv", ["train", *CELL])
-    for name in ("killed", "whole"):
-        monkeypatch.chdir(tmp_path / name)
-        stage.main()
-    files, seconds = outputs(tmp_path / "killed")
-    assert files == outputs(tmp_path / "whole")[0]
-    assert set(files) >= {"predictions-last.csv", "predictions-best.csv", "history.csv"}
-    assert seconds[: len(done)] == done  # these epochs were not trained again
-    assert not checkpoint.exists()
+    write_features(tmp_path, dev=50)
+    dev = Packed(tmp_path, "dev", torch.device("cpu"))
+    values = np.random.default_rng(0).normal(size=(50, len(TARGETS))).astype(np.float32)
+    write_predictions(tmp_path / "p.npz", dev, {"last": values, "best": values + 1})
+    with np.load(tmp_path / "p.npz", allow_pickle=False) as found:
+        assert sorted(found) == ["best", "clips", "last", "targets"]
+        assert found["clips"].tolist() == dev.clips
+        assert found["targets"].tolist() == dev.targets
+        assert found["last"].tobytes() == values.tobytes()

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from harness.config.rows import ROWS, TABLE2, read_family
-from harness.config.strict import PARAMS, block
+from harness.config.rows import TABLE2, read_family
+from harness.config.strict import PARAMS, ROWS, block
 from harness.config.training import Train
 from harness.errors import ParamsError, RunError
 from harness.extras.bench.apart import Apart

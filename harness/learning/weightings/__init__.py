@@ -11,6 +11,8 @@ from harness.learning.parts import Setting
 class Weighting(nn.Module):
     """Base: `forward` takes the losses [n] and gives the total; `weights` their factors now.
 
+    The losses are the terms' (`weighting`), or those of the targets in one view (`emotions`).
+
     What a rule must find again in a resumed run is a parameter or a buffer. `draws` gives a
     generator of this epoch by name (harness.learning.terms.Draws). `decays`: whether weight decay
     is for its parameters too.
@@ -29,7 +31,7 @@ class Weighting(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} lacks weights()")
 
     def after_epoch(self, losses: Tensor) -> None:
-        """Called with the epoch's mean losses [n] after each epoch."""
+        """Called after each epoch with its mean losses [n]; for `emotions` of the first view."""
 
 
 def one_each(key: str, values: list[float], losses: int) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from harness.learning.twins import parameters
 from ruamel.yaml import YAML
 
 from harness.config.strict import block, parse, section
@@ -24,7 +25,6 @@ from harness.extras.audit.report import build, counts, markdown, printed_numbers
 from harness.extras.audit.rounding import Gain, allowed, smallest_conflicts, span
 from harness.extras.audit.sentences import sentence_findings
 from harness.extras.audit.significance import difference_findings, units_needed, z_bounds
-from harness.learning.twins import parameters
 from harness.paper import Printed, read_paper
 from tests.readings import readings
 

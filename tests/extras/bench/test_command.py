@@ -76,8 +76,8 @@ def test_a_python_without_autrainer_is_an_error_with_its_last_line():
 
 
 def test_the_small_clone_has_the_rows_of_one_encoder_with_the_seeds_that_are_measured(tmp_path):
-    from harness.config.rows import ROWS, families, read_family, read_rows
-    from harness.config.strict import PARAMS
+    from harness.config.rows import families, read_family, read_rows
+    from harness.config.strict import PARAMS, ROWS
 
     clone = pipeline.tiny_clone(tmp_path / "clone")
     table = read_family("table2", clone / PARAMS, clone / ROWS)
