@@ -1,6 +1,6 @@
-"""An encoder whose FLOPs can be counted by hand."""
+"""An encoder whose FLOPs can be counted by hand: one 3 × 3 convolution and a mean."""
 
-from torch import nn
+import torch
 
 from harness.learning.encoders import Encoder
 
@@ -8,13 +8,11 @@ CHANNELS = 5
 
 
 class Single(Encoder):
-    """One 3 × 3 convolution and a mean."""
-
     size = CHANNELS
 
     def __init__(self, params, setting):
         super().__init__(params, setting)
-        self.convolution = nn.Conv2d(1, CHANNELS, 3, padding=1, bias=False)
+        self.convolution = torch.nn.Conv2d(1, CHANNELS, 3, padding=1, bias=False)
 
     def maps(self, x):
         return [self.convolution(x)]

@@ -10,6 +10,7 @@ from harness.errors import ParamsError
 from harness.extras.bench import plan
 from harness.learning.network import parameters
 from tests.extras.bench.single import CHANNELS
+from tests.learning import built
 from tests.readings import readings
 
 BATCH, FRAMES, BANDS, TARGETS = 4, 16, 8, 3
@@ -27,16 +28,9 @@ TRAIN = Train(
     arithmetic="fast",
     threads=1,
 )
-
-
-def row(views, terms):
-    """On the encoder of tests/extras/bench/single.py."""
-    weighting = {"fixed": {"weights": [1] * len(terms)}}
-    block = {"encoder": "tests.extras.bench.single", "views": views, "terms": terms}
-    return Row.model_validate(block | {"weighting": weighting})
-
-
-ROW = row(["clean"], ["ccc"])
+ONE = {"encoder": "tests.extras.bench.single"}
+ROW = Row(**ONE, views=["clean"], terms=["ccc"], weighting={"fixed": {"weights": [1]}})
+TWINS = Row(**ONE, weighting={"fixed": {"weights": [1, 1, 1]}}, **built.TWINS)
 
 
 def test_flops_of_one_convolution_are_those_of_a_hand_count():
@@ -50,9 +44,8 @@ def test_flops_of_one_convolution_are_those_of_a_hand_count():
 
 
 def test_two_views_cost_twice_one_and_what_the_projector_takes():
-    twins = row(["clean", "masked"], ["ccc", "ccc_masked", "barlow_twins"])
     one = plan.count_step(ROW, TRAIN, readings(), BANDS, TARGETS)
-    two = plan.count_step(twins, TRAIN, readings(), BANDS, TARGETS)
+    two = plan.count_step(TWINS, TRAIN, readings(), BANDS, TARGETS)
     projector = 2 * 3 * 2 * BATCH * CHANNELS * TRAIN.embedding
     gram = 2 * 2 * BATCH**2 * TRAIN.embedding  # a·aᵀ and b·bᵀ
     assert two.training == 2 * one.training + projector + 3 * gram
@@ -71,7 +64,7 @@ def test_what_is_kept_for_the_backward_grows_with_the_batch():
 def test_a_plan_adds_up_for_the_repositorys_own_profile():
     found = plan.plan(Path("params.yaml"), ["A100-80GB", "L4"], ["L4=0.5"], 0.2)
     assert set(found["gpus"]) == {"A100-80GB", "L4"}
-    total = found["seeds"] * sum(each["flops"] for each in found["rows"].values())
+    total = found["seeds"] * sum(row["flops"] for row in found["rows"].values())
     assert found["flops"] == total
     assert found["gpus"]["A100-80GB"]["hours"] == pytest.approx(total / (312e12 * 0.2) / 3600)
     assert found["gpus"]["A100-80GB"]["cost"] is None
