@@ -20,16 +20,11 @@ from harness.errors import RunError
 
 ROOT = Path(__file__).parents[3]
 ROW = "resnet18"  # whose cells are timed
+SEEDS = 3  # of each row of the clone
 TIMES = 3
 COPIED = (
-    "harness",
-    "stages",
-    "profiles",
-    "dvc.yaml",
-    "paper.yaml",
-    "params.yaml",
-    "parts",
-    ".dvcignore",
+    *("harness", "stages", "parts", "profiles", "families"),
+    *("dvc.yaml", "paper.yaml", "params.yaml", "rows.yaml", ".dvcignore"),
 )
 TINY = {  # enough for every stage to have something to do
     "corpus": {
@@ -70,7 +65,7 @@ def alone(folder: Path) -> dict[str, float]:
 
 
 def tiny_clone(folder: Path) -> Path:
-    """This working tree's code with a small corpus, one encoder and seeds enough, as a DVC repo."""
+    """This working tree's code with a small corpus and one encoder, as a DVC repository."""
     folder.mkdir(parents=True)
     for name in COPIED:
         source = ROOT / name
@@ -80,15 +75,14 @@ def tiny_clone(folder: Path) -> Path:
         else:
             shutil.copy(source, folder)
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
-    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    params, rows = (YAML(typ="safe").load(ROOT / name) for name in ("params.yaml", "rows.yaml"))
     params["profile"] = "tiny"
     params["corpus"] = TINY["corpus"]
     params["readings"]["epochs"] = TINY["epochs"]
-    params |= {"seeds": [0, 1], "families": {}}
+    params["seeds"], params["families"] = list(range(SEEDS)), {}
     params["statistics"]["resamples"] = 200
+    own = {name: row for name, row in rows[TABLE2].items() if name.startswith(ROW)}
     YAML().dump(params, folder / "params.yaml")
-    rows = YAML(typ="safe").load(ROOT / "rows.yaml")[TABLE2]
-    own = {name: row for name, row in rows.items() if name.startswith(ROW)}
     YAML().dump({TABLE2: own, "rows": {}, "after": {}}, folder / "rows.yaml")
     assert (folder / PRESETS).is_dir()
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
@@ -119,24 +113,31 @@ def no_op(folder: Path) -> dict[str, Any]:
 
 
 def overheads(clone: Path) -> dict[str, Any]:
-    """A cell's wall time less its epochs (training steps and dev): by the stage alone, by DVC."""
-    without, with_dvc = [], []
-    row, params = f"tiny/{TABLE2}/{ROW}", YAML(typ="safe").load(clone / "params.yaml")
-    for seed in range(2, 2 + TIMES):
-        YAML().dump(params | {"seeds": [seed]}, clone / "params.yaml")
-        wall = run(clone, "stages.train", f"{TABLE2}/{ROW}")
-        without.append(wall - trained(clone / f"scratch/{row}/{seed}.json"))
-        shutil.rmtree(clone / "runs" / row)
-        wall = run(clone, "dvc", "repro", "--single-item", f"train@{ROW}")
-        with_dvc.append(wall - trained(clone / f"scratch/{row}/{seed}.json"))
-    YAML().dump(params, clone / "params.yaml")
+    """A cell's share of its row's wall time less the epochs (training steps and dev).
+
+    A stage trains a row, so its start is shared by the row's seeds: by the stage alone, by DVC.
+    """
+    stage = ("stages.train", f"{TABLE2}/{ROW}")
+    by_dvc = ("dvc", "repro", "--single-item", f"train@{ROW}")
+    pairs = [(overhead(clone, *stage), overhead(clone, *by_dvc)) for _ in range(TIMES)]
+    without, with_dvc = zip(*pairs, strict=True)
     return {
         "seconds": statistics.median(with_dvc),
         "without_dvc": statistics.median(without),
         "low": min(with_dvc),
         "high": max(with_dvc),
         "row": ROW,
+        "seeds": SEEDS,
     }
+
+
+def overhead(clone: Path, *command: str) -> float:
+    """Seconds a cell outside its epochs, of a command that trains all cells of the row anew."""
+    cells = Path("tiny", TABLE2, ROW)
+    shutil.rmtree(clone / "runs" / cells)
+    wall = run(clone, *command)
+    files = [clone / "scratch" / cells / f"{seed}.json" for seed in range(SEEDS)]
+    return (wall - sum(map(trained, files))) / SEEDS
 
 
 def trained(circumstances: Path) -> float:

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from harness.config.features import Features
 from harness.config.readings import Readings, read_readings
-from harness.config.rows import TABLE2, Row, read_family
+from harness.config.rows import TABLE2, Family, Row, read_family
 from harness.config.strict import Strict, block, parse, read_yaml, section
 from harness.config.training import Train
 from harness.errors import ParamsError
@@ -87,15 +87,15 @@ def plan(profile: Path, names: list[str], prices: list[str], efficiency: float) 
     """
     gpus, hourly = _gpus(names), _prices(prices)
     train, readings = block(Train, "train", profile), read_readings(path=profile)
-    family, clips = read_family(TABLE2, profile), _clips(profile)
+    table, clips = read_family(TABLE2, profile), _clips(profile)
     bands = block(Features, "features", profile).bands
     rows = {
-        full.removeprefix(f"{TABLE2}/"): _row(row, train, row.read(profile), bands, clips)
-        for full, row in family.rows.items()
+        table.label(name): _row(row, train, row.read(profile), bands, clips)
+        for name, row in table.rows.items()
     }
-    cells = len(family.seeds)
+    cells = len(table.seeds)
     flops = cells * sum(row["flops"] for row in rows.values())
-    measured = measure(profile, rows, cells) if torch.cuda.is_available() else None
+    measured = measure(profile, table, clips["train"]) if torch.cuda.is_available() else None
     return {
         "profile": str(profile),
         "clips": clips,
@@ -142,26 +142,28 @@ def _on(
     }
 
 
-def measure(profile: Path, rows: dict[str, Any], seeds: int) -> dict[str, Any]:
-    """Hours of the profile's steps on the GPU that is here, from a few steps of each row."""
-    train, readings = block(Train, "train", profile), read_readings(path=profile)
+def measure(profile: Path, table: Family, clips: int) -> dict[str, Any]:
+    """Hours of the profile's steps on the GPU that is here, from a few steps of each row.
+
+    `clips`: of the train split.
+    """
+    train = block(Train, "train", profile)
     bands, few = block(Features, "features", profile).bands, 8
-    seconds = {}
+    seconds, total = {}, 0.0
     with tempfile.TemporaryDirectory() as folder:
         write_clips(Path(folder), few * train.batch, train.frames, bands)
         place = Path(folder)
-        for full, row in read_family(TABLE2, profile).rows.items():
-            cell = Cell(full, 1, row, train, row.read(profile), place, place, place, {})
+        for name, row in table.rows.items():
+            cell = Cell(name, 1, row, train, row.read(profile), place, place, place, {})
             ours = Ours(cell, few)
             one = on_device(ours.epoch, ours.fabric.device)
-            seconds[full.removeprefix(f"{TABLE2}/")] = (
-                statistics.median(interleaved({"ours": one}, 3.0)["ours"]) / few
-            )
-    steps = sum(seconds[name] * row["steps_an_epoch"] for name, row in rows.items())
+            step = statistics.median(interleaved({"ours": one}, 3.0)["ours"]) / few
+            seconds[table.label(name)] = step
+            total += step * (clips // train.batch) * cell.readings.epochs
     return {
         "gpu": torch.cuda.get_device_name(),
         "seconds_a_step": seconds,
-        "hours": steps * readings.epochs * seeds / 3600,
+        "hours": total * len(table.seeds) / 3600,
         "from": "measured training steps, without evaluation",
     }
 

@@ -126,12 +126,16 @@ def _statistics(section: dict[str, Any]) -> Iterator[str]:
 
 def _pipeline(section: dict[str, Any]) -> Iterator[str]:
     no_op, cell = section["no_op"], section["cell"]
+    beside = f" ({cell['seeds']} seeds in a stage)" if "seeds" in cell else ""
     rows = [
         [
             f"no-op dvc repro ({no_op['stages']} stages, {no_op['where']})",
             f"{no_op['seconds']:.2f}",
         ],
-        [f"a cell of {cell['row']} outside its epochs, with DVC", f"{cell['seconds']:.2f}"],
+        [
+            f"a cell of {cell['row']} outside its epochs, with DVC{beside}",
+            f"{cell['seconds']:.2f}",
+        ],
         ["the same without DVC", f"{cell['without_dvc']:.2f}"],
     ]
     rows += [

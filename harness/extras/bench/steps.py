@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from harness.config.readings import read_readings
-from harness.config.rows import TABLE2, read_rows
+from harness.config.rows import TABLE2, read_family
 from harness.config.strict import PARAMS, ROWS, block
 from harness.config.training import Train
 from harness.errors import ParamsError, RunError
 from harness.extras.bench.apart import Apart
-from harness.extras.bench.textbook import Textbook
+from harness.extras.bench.textbook import Textbook, projector_of
 from harness.extras.bench.timing import Round, timed
 from harness.learning import loop, parts
 from harness.learning.arithmetic import fast_bf16
@@ -21,9 +20,8 @@ from harness.learning.cell import Cell
 from harness.learning.data import Packed
 from harness.learning.encoders import Encoder
 from harness.learning.network import Objective
-from harness.learning.terms.barlow_twins import BarlowTwins
 
-ROW = "{encoder}-rrtn-ruwl"
+ROW = f"{TABLE2}/{{encoder}}-rrtn-ruwl"
 PAPER = {  # what the textbook loop computes, and so what is measured
     "ccc_loss": "per_target",
     "mask_axes": "described",
@@ -52,9 +50,9 @@ class Setting(NamedTuple):
 
 def cell_of(setting: Setting, path: Path = PARAMS) -> Cell:
     """The row <encoder>-rrtn-ruwl of Table 2 at this width, batch, length and thread count."""
-    rows, name = read_rows(), f"{TABLE2}/{ROW.format(encoder=setting.encoder)}"
+    rows, name = read_family(TABLE2, path).rows, ROW.format(encoder=setting.encoder)
     if name not in rows:
-        raise ParamsError(f"{ROWS} has no row '{name}', which the bench measures; add it")
+        raise ParamsError(f"{ROWS}: no row is called '{name}', which the bench measures; add it")
     train = block(Train, "train", path)
     embedding = max(2, round(train.embedding / train.width * setting.width))
     changed = {**setting._asdict(), "embedding": embedding, "arithmetic": "fast"}
@@ -63,7 +61,7 @@ def cell_of(setting: Setting, path: Path = PARAMS) -> Cell:
         seed=1,
         row=rows[name],
         train=train.model_copy(update={k: changed[k] for k in changed if k in Train.model_fields}),
-        readings=read_readings(path=path).model_copy(update=PAPER),
+        readings=rows[name].read(path).model_copy(update=PAPER),
         features=Path(setting.folder),
         scratch=Path(setting.folder),
         runs=Path(setting.folder),
@@ -76,12 +74,6 @@ def objective_of(cell: Cell, data: Packed) -> Objective:
     torch.manual_seed(cell.seed)
     bands, targets = data.levels.shape[1], len(data.targets)
     return Objective(cell.row, cell.train, cell.readings, bands, targets)
-
-
-def projector(objective: Objective) -> torch.nn.Module:
-    """Of the Barlow Twins term."""
-    (twins,) = (term for term in objective.terms if isinstance(term, BarlowTwins))
-    return twins.projector
 
 
 class Ours:
@@ -110,10 +102,10 @@ class _Nothing(Encoder):
         self.representation = torch.nn.Parameter(torch.randn(setting.train.batch, size))
 
     def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
-        return [self.representation]
+        return [x]
 
     def pool(self, last: torch.Tensor) -> torch.Tensor:
-        return last
+        return self.representation
 
 
 class Bare:
@@ -126,10 +118,11 @@ class Bare:
         device = data.labels.device
         form: Any = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
         objective = objective_of(cell, data)
-        self.network = objective.network.to(device).to(memory_format=form[layout])
-        self.layers = [self.network.head, projector(objective).to(device)]
-        learned = [*self.network.parameters(), *self.layers[1].parameters()]
-        self.optimizer = torch.optim.AdamW(learned, lr=1e-5, fused=True)
+        network, projector = objective.network, projector_of(objective)
+        self.encoder, self.layers = network.encoder, [network.head, projector]
+        self.network = torch.nn.ModuleList([network, projector])
+        self.network.to(device).to(memory_format=form[layout])
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-5, fused=True)
         clips = torch.arange(cell.train.batch, device=device)
         x = data.crops(clips, cell.train.frames, cell.readings.padding_level)
         self.views = [x, x.clone()]
@@ -141,7 +134,7 @@ class Bare:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                 loss = torch.zeros((), device=self.device)
                 for x in self.views:
-                    z = self.network.encoder(x)
+                    z = self.encoder(x)
                     for layer in self.layers:
                         loss = loss + layer(z).float().square().mean()
             loss.backward()
@@ -195,9 +188,10 @@ def ours(setting: Setting, steps: int) -> Round:
 def rest(setting: Setting, steps: int) -> Round:
     """The same without the encoder: data, crops, masks, head, projector, losses, their backward."""
     one = Ours(cell_of(setting), steps)
-    network, bands = one.model.module.network, one.data.levels.shape[1]
-    built = parts.Setting(one.cell.train, one.cell.readings, bands, len(one.data.targets))
-    network.encoder = _Nothing(built, network.encoder.size).to(one.fabric.device)
+    network, data = one.model.module.network, one.data
+    shape = data.levels.shape[1], len(data.targets)
+    sizes = parts.Setting(one.cell.train, one.cell.readings, *shape)
+    network.encoder = _Nothing(sizes, network.encoder.size).to(one.fabric.device)
     return on_device(one.epoch, one.fabric.device)
 
 

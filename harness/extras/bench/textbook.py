@@ -87,8 +87,13 @@ def barlow_twins(a: Tensor, b: Tensor, redundancy: float, norm: nn.Module) -> Te
     return on + redundancy * off
 
 
+def projector_of(objective: Objective) -> nn.Module:
+    """The projector of the Barlow Twins term, which the row must have."""
+    return next(term.projector for term in objective.terms if isinstance(term, BarlowTwins))
+
+
 class Network(nn.Module):
-    """The twins' parts, called one view after the other."""
+    """The network's parts, called one view after the other."""
 
     def __init__(self, objective: Objective, redundancy: float, embedding: int) -> None:
         super().__init__()
@@ -96,14 +101,13 @@ class Network(nn.Module):
         self.norm = nn.BatchNorm1d(embedding, affine=False)
 
     def forward(self, x: Tensor, masked: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        network = self.objective.network
-        (projector,) = (t.projector for t in self.objective.terms if isinstance(t, BarlowTwins))
+        network, project = self.objective.network, projector_of(self.objective)
         first, second = network.encoder(x), network.encoder(masked)
         losses = torch.stack(
             [
                 ccc_loss(network.head(first), labels),
                 ccc_loss(network.head(second), labels),
-                barlow_twins(projector(first), projector(second), self.redundancy, self.norm),
+                barlow_twins(project(first), project(second), self.redundancy, self.norm),
             ]
         )
         return self.objective.weighting(losses), losses.detach()

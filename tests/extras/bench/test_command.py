@@ -75,15 +75,18 @@ def test_a_python_without_autrainer_is_an_error_with_its_last_line():
         peer.epoch()
 
 
-def test_the_small_clone_has_seeds_for_a_warm_up_and_the_rows_of_one_encoder(tmp_path):
-    from harness.config.rows import TABLE2, read_family
+def test_the_small_clone_has_the_rows_of_one_encoder_with_the_seeds_that_are_measured(tmp_path):
+    from harness.config.rows import families, read_family, read_rows
     from harness.config.strict import PARAMS, ROWS
 
     clone = pipeline.tiny_clone(tmp_path / "clone")
-    family = read_family(TABLE2, clone / PARAMS, clone / ROWS)
-    assert family.seeds == [0, 1]
-    assert f"{TABLE2}/{pipeline.ROW}" in family.rows
-    assert all(row.startswith(f"{TABLE2}/{pipeline.ROW}") for row in family.rows)
+    table = read_family("table2", clone / PARAMS, clone / ROWS)
+    assert table.seeds == list(range(pipeline.SEEDS))
+    assert [table.label(name) for name in table.rows] == [
+        *("resnet18", "resnet18-rrtn", "resnet18-rrtn-ruwl"),
+    ]
+    assert read_rows(clone / ROWS) == table.rows
+    assert families(clone / PARAMS) == ["table2"]
     assert not (clone / ".dvc" / "cache").exists()
     assert pipeline.up_to_date(clone) is False
 

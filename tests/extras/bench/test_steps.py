@@ -127,11 +127,12 @@ def test_the_rest_of_a_step_is_ours_with_an_encoder_that_ignores_the_sound(folde
 def test_the_bare_limit_trains_every_parameter_of_the_same_network(folder, layout):
     cell = cell_of(setting(folder))
     bare = Bare(cell, Packed(folder, "train", CPU), 1, False, layout)
-    ours = objective_of(cell, Packed(folder, "train", CPU)).network
+    ours = objective_of(cell, Packed(folder, "train", CPU))
     before = {name: p.detach().clone() for name, p in bare.network.named_parameters()}
-    assert {name: p.shape for name, p in ours.named_parameters()} == {
-        name: p.shape for name, p in before.items()
-    }
+    expected = [p for part in (ours.network, ours.terms) for p in part.parameters()]
+    assert len(expected) == len(before)
+    for mine, other in zip(expected, before.values(), strict=True):
+        assert torch.equal(mine, other)
     bare.epoch()
     for name, new in bare.network.named_parameters():
         assert not torch.equal(before[name], new), name
