@@ -13,7 +13,7 @@ from harness.errors import ParamsError
 from harness.learning.losses import batch_ccc
 from harness.learning.parts import Setting, build
 from harness.learning.specaugment import masked
-from harness.learning.terms import Draws, Step
+from harness.learning.terms import Draws, Step, Term
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,12 @@ class Objective(nn.Module):
         setting = Setting(train, readings, bands, targets, before)
         self.network = Network(row, setting)
         size = self.network.encoder.size
-        self.terms = nn.ModuleList(build("terms", term, setting, size) for term in row.terms)
+        terms: list[Term] = [build("terms", term, setting, size) for term in row.terms]
         self.names = [term.name.rpartition(".")[2] for term in row.terms]
-        for name, term in zip(self.names, self.terms, strict=True):
+        for name, term in zip(self.names, terms, strict=True):
             if term.views > len(row.views):
                 raise ParamsError(f"term {name} needs {term.views} views, the row has {row.views}")
+        self.terms = nn.ModuleList(terms)
         self.weighting = build("weightings", row.weighting, setting, len(self.terms))
         self.emotions = None
         if row.emotions is not None:

@@ -43,9 +43,9 @@ def finish(cell: Cell) -> None:
 
 def write_predictions(path: Path, dev: Packed, chosen: dict[str, np.ndarray]) -> None:
     """`clips`, `targets`, and of each selection float32 [clips, targets]."""
-    names = {"clips": np.array(dev.clips, dtype=str), "targets": np.array(dev.targets, dtype=str)}
     arrays: dict[str, Any] = {key: value.astype(np.float32) for key, value in chosen.items()}
-    np.savez(path, **names, **arrays)
+    clips, targets = np.array(dev.clips, dtype=str), np.array(dev.targets, dtype=str)
+    np.savez(path, clips=clips, targets=targets, **arrays)
 
 
 def keep(cell: Cell, trained: Trained, folder: Path) -> None:
@@ -62,10 +62,11 @@ def keep(cell: Cell, trained: Trained, folder: Path) -> None:
     said = {split: say(network, data, cell, epoch) for split, data in splits.items()}
     clips: dict[str, Any] = {f"{split}_clips": np.array(d.clips) for split, d in splits.items()}
     if "outputs" in wanted:
-        np.savez(folder / "outputs.npz", **clips, **{s: each.raw for s, each in said.items()})
+        raw = {split: each.raw for split, each in said.items()}
+        np.savez(folder / "outputs.npz", **(clips | raw))
     if "embeddings" in wanted:
-        found = {split: each.embeddings for split, each in said.items()}
-        np.savez(folder / "embeddings.npz", **clips, **found)
+        embeddings = {split: each.embeddings for split, each in said.items()}
+        np.savez(folder / "embeddings.npz", **(clips | embeddings))
 
 
 def _record(cell: Cell) -> dict[str, Any]:

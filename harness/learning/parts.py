@@ -55,20 +55,31 @@ def module_name(kind: str, name: str) -> str:
 def load(kind: str, name: str) -> ModuleType:
     """The part's module; ParamsError with what there is if there is none of this name."""
     place = module_name(kind, name)
-    if "." in name and "" not in sys.path:
+    outside = "." in name
+    if name.startswith(".") or (not outside and place.rpartition(".")[2] not in _known(kind)):
+        raise _unknown(kind, name)
+    if outside and "" not in sys.path:
         sys.path.insert(0, "")  # the working directory, where a user's own parts lie
     try:
         return importlib.import_module(place)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{place}.".startswith(f"{error.name}."):
             raise  # a package that the part itself wants
-        known = sorted(
-            file.stem for file in (HERE / kind).glob("*.py") if not file.stem.startswith("_")
-        )
-        raise ParamsError(
-            f"{kind.removesuffix('s')} '{name}' is not there{nearest(name, known)}; "
-            f"harness/learning/{kind} has {', '.join(known)}"
-        ) from None
+        raise _unknown(kind, name) from None
+
+
+def _known(kind: str) -> list[str]:
+    """The harness's own parts; a file with an underscore is what several of them share."""
+    names = (file.stem for file in (HERE / kind).glob("*.py"))
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def _unknown(kind: str, name: str) -> ParamsError:
+    known = _known(kind)
+    return ParamsError(
+        f"{kind.removesuffix('s')} '{name}' is not there{nearest(name, known)}; "
+        f"harness/learning/{kind} has {', '.join(known)}"
+    )
 
 
 def part_class(kind: str, module: ModuleType) -> type[nn.Module]:

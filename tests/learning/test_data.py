@@ -46,23 +46,23 @@ def looped(folder, clips, frames, padding, offsets):
 
 @pytest.mark.parametrize("frames", [1, 7, 8, 40])
 @pytest.mark.parametrize("padding", [-100.0, 0.0])
-def test_views_are_crops_and_padded_clips(folder, packed, frames, padding):
+def test_crops_are_padded_where_a_clip_is_short(folder, packed, frames, padding):
     clips = [3, 0, 4, 4, 5, 1, 2]
     offsets = [0.0, 0.3, 0.999, 0.5, 0.99999994, 0.2, 0.7]
     chosen = torch.tensor(clips)
-    found = packed.views(chosen, frames, padding, torch.tensor(offsets))
+    found = packed.crops(chosen, frames, padding, torch.tensor(offsets))
     assert found.shape == (7, 1, frames, 3)
     assert found.dtype == torch.float32
     np.testing.assert_array_equal(found, looped(folder, clips, frames, padding, offsets))
-    first = packed.views(chosen, frames, padding)
+    first = packed.crops(chosen, frames, padding)
     np.testing.assert_array_equal(first, looped(folder, clips, frames, padding, None))
 
 
 def test_crops_reach_every_place_equally_often(packed):
     long = torch.full((4000,), 4)
     offsets = torch.rand(4000, generator=torch.Generator().manual_seed(0))
-    views = packed.views(long, 20, 0.0, offsets)
-    start = views[:, 0, 0, 0].long() - packed.start[4] - 1
+    found = packed.crops(long, 20, 0.0, offsets)
+    start = found[:, 0, 0, 0].long() - packed.start[4] - 1
     counts = np.bincount(start, minlength=11)
     assert len(counts) == 30 - 20 + 1
     assert chisquare(counts).pvalue > 0.001
@@ -81,6 +81,17 @@ def test_clips_ids_and_labels_are_those_of_the_index(folder, packed):
     assert packed.targets == TARGETS
     assert packed.labels.dtype == torch.float32
     np.testing.assert_array_equal(packed.labels, index[TARGETS].to_numpy(np.float32))
+
+
+def test_speakers_and_countries_are_numbers_in_the_order_of_their_names(folder):
+    index = pd.read_csv(folder / "train.csv", keep_default_na=False)
+    index["speaker"] = ["s10", "s2", "s1", "s10", "s1", "s3"]
+    index["country"] = ["VE", "CN", "CN", "US", "VE", "VE"]
+    index.to_csv(folder / "train.csv", index=False)
+    packed = Packed(folder, "train", CPU)
+    assert packed.speaker.tolist() == [1, 2, 0, 1, 0, 3]
+    assert packed.country.tolist() == [2, 0, 0, 1, 2, 2]
+    assert packed.speakers.tolist() == index["speaker"].tolist()
 
 
 def test_an_array_that_does_not_fit_its_index_is_an_error(folder):

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from harness.errors import ParamsError
-from harness.learning.encoders import build
+from tests.learning.cells import encoder as build
 
 
 @pytest.mark.parametrize("name", ["resnet18", "cnn10", "cnn14"])
 def test_evaluation_uses_running_statistics_so_a_clip_does_not_depend_on_its_batch(name):
-    encoder = build(name, 64, 1 / 32, (0.2, 0.5))
+    encoder = build(name, 1 / 32, (0.2, 0.5))
     x = torch.randn(6, 1, 64, 64) * 20 - 40
     encoder(x)
     encoder.eval()
@@ -23,12 +23,12 @@ def test_evaluation_uses_running_statistics_so_a_clip_does_not_depend_on_its_bat
 @pytest.mark.parametrize("name", ["cnn10", "cnn14"])
 def test_dropout_is_as_wide_as_asked_and_in_training_only(name):
     """A head that drops nearly all makes the embedding that of a zero input: relu(bias)."""
-    encoder = build(name, 64, 1 / 32, (0.0, 0.999))
+    encoder = build(name, 1 / 32, (0.0, 0.999))
     nn.init.constant_(encoder.fc1.bias, 0.25)
     x = torch.randn(2, 1, 64, 64)
     assert (encoder(x) == 0.25).float().mean() > 0.9
     assert not (encoder.eval()(x) == 0.25).any()
-    blocks = build(name, 64, 1 / 32, (0.999, 0.0))
+    blocks = build(name, 1 / 32, (0.999, 0.0))
     nn.init.constant_(blocks.fc1.bias, 0.25)
     assert (blocks(x) == 0.25).float().mean() > 0.9
 
@@ -39,7 +39,7 @@ def spread(weight):
 
 @pytest.mark.parametrize("name", ["cnn10", "cnn14"])
 def test_panns_start_from_xavier_uniform_weights_and_no_bias(name):
-    encoder = build(name, 64, 0.25, (0.0, 0.0))
+    encoder = build(name, 0.25, (0.0, 0.0))
     layers = [m for m in encoder.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert len(layers) == 2 * len(encoder.blocks) + 1
     for layer in layers:
@@ -55,7 +55,7 @@ def test_panns_start_from_xavier_uniform_weights_and_no_bias(name):
 
 
 def test_resnet18_starts_from_kaiming_normal_fan_out_but_for_the_first_layer():
-    encoder = build("resnet18", 64, 1.0, (0.0, 0.0))
+    encoder = build("resnet18", 1.0, (0.0, 0.0))
     layers = [m for m in encoder.blocks.modules() if isinstance(m, nn.Conv2d)]
     assert len(layers) == 8 * 2 + 3
     for layer in layers:
@@ -72,9 +72,7 @@ def test_resnet18_starts_from_kaiming_normal_fan_out_but_for_the_first_layer():
 
 def test_batch_norm_starts_as_the_identity():
     for name in ("resnet18", "cnn10", "cnn14"):
-        norms = [
-            m for m in build(name, 64, 1 / 16, (0, 0)).modules() if isinstance(m, nn.BatchNorm2d)
-        ]
+        norms = [m for m in build(name, 1 / 16, (0, 0)).modules() if isinstance(m, nn.BatchNorm2d)]
         assert norms
         assert all((norm.weight == 1).all() and (norm.bias == 0).all() for norm in norms)
 
@@ -90,7 +88,7 @@ def test_batch_norm_starts_as_the_identity():
 @pytest.mark.parametrize("width", [1, 0.5, 1 / 16, 1 / 64])
 def test_width_scales_every_channel_count(name, channels, width):
     with torch.device("meta"):
-        encoder = build(name, 64, width, (0.0, 0.0))
+        encoder = build(name, width, (0.0, 0.0))
     expected = [max(2, round(c * width)) for c in channels]
     found = [block.conv2.weight.shape[0] for block in encoder.blocks]
     assert sorted(set(found)) == sorted(set(expected))
@@ -98,9 +96,22 @@ def test_width_scales_every_channel_count(name, channels, width):
     assert encoder(torch.empty(2, 1, 64, 64, device="meta")).shape == (2, expected[-1])
 
 
-@pytest.mark.parametrize("name", ["cnn15", "encoder", "Encoder", "_pann", "pann", "CNN10", ""])
+@pytest.mark.parametrize("name", ["cnn15", "encoder", "Encoder", "_panns", "pann", "CNN10", ""])
 def test_an_unknown_encoder_is_an_error_that_lists_the_known(name):
     with pytest.raises(ParamsError) as caught:
-        build(name, 64, 1.0, (0.0, 0.0))
+        build(name, 1.0, (0.0, 0.0))
     assert f"'{name}'" in str(caught.value)
-    assert "['cnn10', 'cnn14', 'resnet18']" in str(caught.value)
+    assert "cnn10, cnn14, resnet18" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "cnn10", "cnn14"])
+def test_an_encoder_is_what_its_feature_maps_are_pooled_to(name):
+    encoder = build(name, 1 / 32, (0.0, 0.0)).eval()
+    x = torch.randn(3, 1, 64, 64)
+    maps = encoder.maps(encoder.normalise(x))
+    assert len(maps) == (6 if name == "cnn14" else 4)
+    sizes = [tuple(found.shape) for found in maps]
+    assert all(len(size) == 4 and size[0] == 3 for size in sizes)
+    assert [size[1] for size in sizes] == sorted(size[1] for size in sizes)
+    assert [size[2] for size in sizes] == sorted((size[2] for size in sizes), reverse=True)
+    assert torch.equal(encoder.pool(maps[-1]), encoder(x))

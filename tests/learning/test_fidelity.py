@@ -8,11 +8,12 @@ import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from harness.config.strict import block, section
-from harness.config.training import Row, Train
-from harness.learning.encoders import build
-from harness.learning.twins import parameters
+from harness.config.rows import read_rows
+from harness.config.strict import block
+from harness.config.training import Train
+from harness.learning.network import parameters
 from harness.paper import read_paper
+from tests.learning import cells
 from tests.readings import readings
 from tests.references import panns
 
@@ -24,7 +25,7 @@ PANNS_DROPOUT = (0.2, 0.5)
 
 def encoder(name, dropout=(0.0, 0.0)):
     """At the paper's width, with batch norms whose gains and shifts matter."""
-    network = build(name, 64, 1.0, dropout)
+    network = cells.encoder(name, 1.0, dropout)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -123,8 +124,8 @@ def full_scale(**changes):
 
 
 def parameter_count(name, targets=10, **changes):
-    """Of a row of params.yaml, trained on ten emotions at the paper's sizes."""
-    row = Row.model_validate(section("rows", ROOT / "params.yaml")[name])
+    """Of a row of Table 2, trained on ten emotions at the paper's sizes."""
+    row = read_rows(ROOT / "rows.yaml")[f"table2/{name}"]
     return parameters(row, full_scale(**changes), readings(), bands=64, targets=targets)
 
 

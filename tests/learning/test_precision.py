@@ -1,4 +1,4 @@
-"""harness.learning.training: what makes a step faster does not move results."""
+"""harness.learning.arithmetic: what makes a step faster does not move results."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,10 @@ import torch
 
 from harness import portable
 from harness.errors import RunError
-from harness.learning import arithmetic, training
+from harness.learning import arithmetic, loop
+from harness.learning.data import Packed
+from tests.learning.cells import TRAIN, assert_same, cell, train_cell
 from tests.learning.packed import write_features
-from tests.learning.test_training import TRAIN, assert_same, cell, train_cell
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 SEEDS = (1, 2, 3, 4, 5)
@@ -17,18 +18,16 @@ SEEDS = (1, 2, 3, 4, 5)
 def scores(folder, row, **changes):
     """Dev Ĉ of the last epoch, a number a seed."""
     learned = {"epochs": 6, "learning_rate": 0.01, "width": 1 / 16, "head_dropout": 0.0, **changes}
-    return np.array(
-        [
-            train_cell(cell(folder, row, seed, **learned), folder / "none.ckpt").history[-1][
-                "dev_ccc"
-            ]
-            for seed in SEEDS
-        ]
-    )
+    found = []
+    for seed in SEEDS:
+        one = cell(folder / "features", folder / "scratch", row, seed, **learned)
+        found.append(train_cell(one).history[-1]["dev_ccc"])
+        one.checkpoint.unlink()
+    return np.array(found)
 
 
 def test_bf16_moves_ccc_by_less_than_seeds_do(tmp_path):
-    write_features(tmp_path, train=64, dev=40)
+    write_features(tmp_path / "features", train=64, dev=40)
     exact, fast = (
         scores(tmp_path, "rrtn"),
         scores(tmp_path, "rrtn", arithmetic="fast", precision="bf16-mixed"),
@@ -105,14 +104,14 @@ def test_portable_arithmetic_is_refused_where_torch_loaded_without_it(monkeypatc
 
 def test_a_wide_network_computes_in_channels_last_from_its_first_block_on(tmp_path):
     write_features(tmp_path)
-    wide = cell(tmp_path, "rrtn", width=1 / 4)
-    fabric = training.fabric_for(wide.train)
-    data = training.Packed(tmp_path, "train", fabric.device)
-    objective, _, _ = training.set_up(fabric, wide, data)
+    wide = cell(tmp_path, tmp_path, "rrtn", width=1 / 4)
+    fabric = loop.fabric_for(wide.train)
+    data = Packed(tmp_path, "train", fabric.device)
+    objective, _, _ = loop.set_up(fabric, wide, data)
     seen = []
-    for block in objective.twins.encoder.blocks:
+    for block in objective.network.encoder.blocks:
         block.register_forward_hook(lambda _, __, y: seen.append(y))
-    objective.twins.predict(data.views(torch.arange(4, device=fabric.device), 32, -100.0))
+    objective.network.predict(data.crops(torch.arange(4, device=fabric.device), 32, -100.0))
     assert len(seen) == 8
     deep = [y for y in seen if min(y.shape[2:]) > 1]
     assert deep
@@ -120,8 +119,8 @@ def test_a_wide_network_computes_in_channels_last_from_its_first_block_on(tmp_pa
 
 
 def test_channels_last_gives_the_same_bytes_again(tmp_path):
-    write_features(tmp_path)
+    write_features(tmp_path / "features")
     one, other = (
-        train_cell(cell(tmp_path, "rrtn", width=1 / 4), tmp_path / f"{n}.ckpt") for n in "ab"
+        train_cell(cell(tmp_path / "features", tmp_path / n, "rrtn", width=1 / 4)) for n in "ab"
     )
     assert_same(one, other)
