@@ -1,4 +1,4 @@
-"""Readings for tests: the preset `paper`, with some keys changed."""
+"""Readings for tests: a preset, with some keys changed."""
 
 from pathlib import Path
 
@@ -8,6 +8,6 @@ from harness.config.strict import block
 REPOSITORY = Path(__file__).parents[1]
 
 
-def readings(**changes) -> Readings:
-    preset = block(Readings, "", REPOSITORY / PRESETS / "paper.yaml")
-    return Readings.model_validate(preset.model_dump() | changes)
+def readings(preset="paper", **changes) -> Readings:
+    whole = block(Readings, "", REPOSITORY / PRESETS / f"{preset}.yaml")
+    return Readings.model_validate(whole.model_dump() | changes)

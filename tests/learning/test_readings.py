@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from harness.config.training import Row, SpecAugment
+from harness.config.rows import Row
+from harness.config.training import SpecAugment
 from harness.learning.data import Packed, held_out_clips
 from harness.learning.losses import barlow_twins, ccc_loss, uncentred
+from harness.learning.network import parameters
+from harness.learning.optimiser import optimiser
+from harness.learning.scoring import predict
 from harness.learning.specaugment import masked
-from harness.learning.training import Objective, predict
-from harness.learning.twins import Twins, parameters
-from harness.learning.weighting import build
+from tests.learning import cells
+from tests.learning.cells import ROWS, RUWL, TRAIN, TWINS, rule, train_cell
 from tests.learning.packed import write_features
-from tests.learning.test_training import ROWS, TRAIN, cell, train_cell
 from tests.readings import readings
 
 STRIPES = SpecAugment(frames=64, frame_stripes=2, bands=8, band_stripes=2)
@@ -22,10 +24,20 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def twins(row="rrtn", **changes):
+def objective(row="rrtn", **changes):
+    """Without dropout, if not asked for."""
     torch.manual_seed(0)
     still = {"block_dropout": 0.0, "head_dropout": 0.0} | changes
-    return Twins(ROWS[row], TRAIN, readings(**still), 64, 10)
+    return cells.objective(row, **still)
+
+
+def losses(objective, x, labels):
+    """Of the terms, detached."""
+    return objective(x, labels, generator())[1]
+
+
+def cell(features, row="rrtn-ruwl", **changes):
+    return cells.cell(features, features.parent / "scratch", row, **changes)
 
 
 def batch(size=8):
@@ -64,13 +76,16 @@ def test_the_uncentred_correlation_is_equation_3_with_squares():
 
 def test_affine_twins_start_as_standardised_ones_and_learn_scale_and_shift():
     x, labels = batch()
-    plain, affine = twins(), twins(barlow_twins="affine")
-    one, other = plain(x, labels, generator()), affine(x, labels, generator())
-    assert one.tolist() == pytest.approx(other.tolist())
-    assert isinstance(affine.normalise, torch.nn.BatchNorm1d)
-    other[2].backward()
-    assert affine.normalise.weight.grad.abs().sum() > 0
-    more = [parameters(ROWS["rrtn"], TRAIN, r, 64, 10) for r in (affine.readings, plain.readings)]
+    plain, affine = objective(), objective(barlow_twins="affine")
+    assert losses(plain, x, labels).tolist() == pytest.approx(losses(affine, x, labels).tolist())
+    affine(x, labels, generator())[0].backward()
+    normalise = affine.terms[2].normalise
+    assert isinstance(normalise, torch.nn.BatchNorm1d)
+    assert normalise.weight.grad.abs().sum() > 0
+    more = [
+        parameters(ROWS["rrtn"], TRAIN, readings(barlow_twins=b), 64, 10)
+        for b in ("affine", "standardised")
+    ]
     assert more[0] - more[1] == 2 * TRAIN.embedding
 
 
@@ -96,7 +111,7 @@ def test_the_released_masks_lie_on_one_axis_alone(axes, frames, bands):
 def test_released_masks_lie_on_mel_for_resnet_and_on_time_for_cnns():
     seen = {}
     for row in ("rrtn", "rrtn-ruwl"):  # ResNet-18, CNN14
-        network = twins(row, mask_axes="released")
+        network = objective(row, mask_axes="released").network
         views = network._masked([torch.ones(64, 1, 100, 64)] * 2, generator())
         seen[row] = [share > 0 for share in shares(views[1])]
     assert seen == {"rrtn": [False, True], "rrtn-ruwl": [True, False]}
@@ -115,19 +130,21 @@ def test_masks_are_filled_with_what_the_reading_names(fill, level):
 
 def test_one_view_stays_clean_or_both_are_masked_each_in_its_own_way():
     x, _ = batch()
-    first, second = twins()._masked([x, x], generator())
+    first, second = objective().network._masked([x, x], generator())
     assert torch.equal(first, x)
     assert not torch.equal(second, x)
-    first, second = twins(masked_view="both")._masked([x, x], generator())
+    first, second = objective(masked_view="both").network._masked([x, x], generator())
     assert not torch.equal(first, x)
     assert not torch.equal(first, second)
 
 
 def test_masking_after_bn0_leaves_its_statistics_clean():
-    x, labels = batch()
-    before, after = twins("rrtn-ruwl"), twins("rrtn-ruwl", mask_place="after_bn0")
+    x, _ = batch()
+    before, after = (
+        objective("rrtn-ruwl", mask_place=place).network for place in ("before_bn0", "after_bn0")
+    )
     for network in (before, after):
-        network(x, labels, generator())
+        network(x, generator())
     clean = torch.nn.BatchNorm2d(64)
     for _ in range(2):  # both views
         clean(x.transpose(1, 3))
@@ -137,8 +154,8 @@ def test_masking_after_bn0_leaves_its_statistics_clean():
 
 def test_masking_before_or_after_bn0_is_the_same_where_there_is_none():
     x, labels = batch()
-    one, other = (twins("rrtn", mask_place=p) for p in ("before_bn0", "after_bn0"))
-    assert torch.equal(one(x, labels, generator()), other(x, labels, generator()))
+    one, other = (objective("rrtn", mask_place=p) for p in ("before_bn0", "after_bn0"))
+    assert torch.equal(losses(one, x, labels), losses(other, x, labels))
 
 
 # Twins.
@@ -146,18 +163,22 @@ def test_masking_before_or_after_bn0_is_the_same_where_there_is_none():
 
 def test_joint_twins_share_their_batch_statistics():
     x, labels = batch()
-    apart, joint = twins(), twins(twin_forward="joint")
-    assert not torch.allclose(apart(x, labels, generator()), joint(x, labels, generator()))
-    views = joint._masked([x, x], generator())
-    together = joint.encoder(torch.cat(views))
-    first, second = joint._representations(x, generator())
-    assert torch.allclose(torch.cat([first, second]), together, atol=1e-5)
+    apart, joint = objective(), objective(twin_forward="joint")
+    assert not torch.allclose(losses(apart, x, labels), losses(joint, x, labels))
+    views = joint.network._masked([x, x], generator())
+    together = joint.network.encoder(torch.cat(views))
+    maps, representations = joint.network(x, generator())
+    assert torch.allclose(torch.cat(list(representations)), together, atol=1e-5)
+    assert [len(view) for view in maps] == [4, 4]  # of each view alone, a map a block
+    for view, z in zip(maps, representations, strict=True):
+        assert {len(each) for each in view} == {len(x)}
+        assert torch.allclose(joint.network.encoder.pool(view[-1]), z, atol=1e-6)
 
 
 def test_joint_and_apart_are_the_same_in_evaluation():
     x, labels = batch()
-    apart, joint = twins().eval(), twins(twin_forward="joint").eval()
-    found = [n(x, labels, generator()).tolist() for n in (apart, joint)]
+    apart, joint = objective().eval(), objective(twin_forward="joint").eval()
+    found = [losses(each, x, labels).tolist() for each in (apart, joint)]
     assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
@@ -165,32 +186,31 @@ def test_joint_and_apart_are_the_same_in_evaluation():
 
 
 def test_lambda_divides_by_the_letter_of_equation_6():
-    block = {"rule": "ruwl", "scale": [1, 1, 1e-8]}
-    weights = build(block, 3, readings(ruwl_lambda="divides")).weights()
+    weights = rule(RUWL, 3, ruwl_lambda="divides").weights()
     assert weights.tolist() == pytest.approx([1, 1, 1e12], rel=1e-4)  # 1 / (1e-8 · 0.01²)
-    assert build(block, 3, readings()).weights().tolist() == pytest.approx([1, 1, 1e-4])
+    assert rule(RUWL, 3).weights().tolist() == pytest.approx([1, 1, 1e-4])
 
 
 def test_rules_take_their_numbers_from_the_readings_unless_the_row_has_its_own():
-    read = readings(fixed_weights=[1, 1, 0], ruwl_start=[1, 1, 0.001])
-    assert build({"rule": "fixed"}, 3, read).weights().tolist() == [1, 1, 0]
-    own = build({"rule": "fixed", "weights": [2, 1, 1]}, 3, read)
+    read = {"fixed_weights": [1, 1, 0], "ruwl_start": [1, 1, 0.001]}
+    assert rule("fixed", 3, **read).weights().tolist() == [1, 1, 0]
+    own = rule({"fixed": {"weights": [2, 1, 1]}}, 3, **read)
     assert own.weights().tolist() == [2, 1, 1]
-    ruwl = build({"rule": "ruwl", "scale": [1, 1, 1e-8]}, 3, read)
-    assert ruwl.c.tolist() == pytest.approx([1, 1, 0.001])
+    assert rule(RUWL, 3, **read).c.tolist() == pytest.approx([1, 1, 0.001])
 
 
 @pytest.mark.parametrize(("decay", "expected"), [("as_network", 0.01), ("none", 0.0)])
-def test_c_decays_with_the_network_or_not_at_all(tmp_path, decay, expected):
-    from harness.learning.training import _optimizer
-
-    one = cell(tmp_path, ruwl_decay=decay)
-    objective = Objective(one.row, one.train, one.readings, 64, 10)
-    groups = _optimizer(objective, one).param_groups
+@pytest.mark.parametrize("place", ["weighting", "emotions"])
+def test_c_decays_with_the_network_or_not_at_all(decay, expected, place):
+    row = ROWS["rrtn-ruwl"]
+    if place == "emotions":
+        row = Row(encoder="cnn10", **TWINS, weighting="fixed", emotions=RUWL)
+    whole = cells.Objective(row, TRAIN, readings(ruwl_decay=decay), 64, 3)
+    groups = optimiser(whole, TRAIN).param_groups
     decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
-    assert len(decays) == len(list(objective.parameters()))
-    assert decays[id(objective.weighting.c)] == expected
-    assert decays[id(objective.twins.head.weight)] == 0.01
+    assert len(decays) == len(list(whole.parameters()))
+    assert decays[id(getattr(whole, place).c)] == expected
+    assert decays[id(whole.network.head.linear.weight)] == 0.01
 
 
 # Evaluation and selection.
@@ -198,7 +218,7 @@ def test_c_decays_with_the_network_or_not_at_all(tmp_path, decay, expected):
 
 @pytest.fixture(scope="module")
 def features(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("features")
+    folder = tmp_path_factory.mktemp("readings") / "features"
     write_features(folder, train=64, dev=40)
     return folder
 
@@ -206,7 +226,7 @@ def features(tmp_path_factory):
 def test_a_random_dev_crop_moves_long_clips_only_and_from_epoch_to_epoch(features):
     data = Packed(features, "dev", torch.device("cpu"))
     one = cell(features, "vanilla", dev_crop="random")
-    network = Twins(ROWS["vanilla"], TRAIN, one.readings, 64, data.labels.shape[1])
+    network = objective("vanilla").network
     first, again, later = (predict(network, data, one, epoch) for epoch in (0, 0, 1))
     fixed = predict(network, data, cell(features, "vanilla"), 0)
     assert np.array_equal(first, again)
@@ -229,27 +249,25 @@ def test_held_out_speakers_are_whole_and_a_tenth_and_the_same_for_all(features):
     assert not held_out_clips(data, False).any()
 
 
-def test_the_held_out_selection_is_the_epoch_best_on_held_out_speakers(features, tmp_path):
-    state = train_cell(cell(features, "vanilla", selection="held_out"), tmp_path / "a.ckpt")
+def test_the_held_out_selection_is_the_epoch_best_on_held_out_speakers(features):
+    state = train_cell(cell(features, "vanilla", selection="held_out"))
     scores = [row["held_out_ccc"] for row in state.history]
     assert state.chosen["held_out"].epoch == int(np.argmax(scores)) + 1
     assert set(state.chosen) == {"last", "best", "held_out"}
-    usual = train_cell(cell(features, "vanilla"), tmp_path / "b.ckpt")
+    usual = train_cell(cell(features, "vanilla"))
     assert set(usual.chosen) == {"last", "best"}
     assert usual.history[0]["loss_ccc"] != state.history[0]["loss_ccc"]  # fewer clips learned
 
 
-def test_the_released_preset_trains(features, tmp_path):
-    from tests.config.test_readings import read_readings_of
-
-    released = read_readings_of("released").model_dump() | {"epochs": 1}
-    state = train_cell(cell(features, "rrtn-ruwl", **released), tmp_path / "a.ckpt")
+def test_the_released_preset_trains(features):
+    released = readings("released", epochs=1).model_dump()
+    state = train_cell(cell(features, "rrtn-ruwl", **released))
     assert np.isfinite(state.history[0]["dev_ccc"])
 
 
 def test_the_released_parameters_are_more_than_table_2_prints_for_cnn10():
     """Affine batch norm: 6,008,778, which prints 6.01; Table 2 has 6.00 (bias, not affine)."""
-    row = Row(encoder="cnn10", method="rrtn", views=2, weighting={})
+    row = Row(encoder="cnn10", **TWINS, weighting="fixed")
     full = TRAIN.model_copy(update={"width": 1.0, "embedding": 2048})
     counts = [
         parameters(row, full, readings(barlow_twins=b), 64, 10) for b in ("affine", "standardised")
