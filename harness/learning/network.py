@@ -1,7 +1,7 @@
 """The network of a row, its views of a clip, and its losses weighted into one (Fig. 1, §2.1)."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,7 @@ from harness.learning.specaugment import masked
 from harness.learning.terms import Draws, Step, Term
 
 
-@dataclass(frozen=True)
-class About:
+class About(NamedTuple):  # which Fabric can convert to a precision, unlike a frozen dataclass
     """What a batch is beside its sounds and labels: see harness.learning.terms.Step."""
 
     draws: Draws
