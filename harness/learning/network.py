@@ -108,6 +108,10 @@ class Objective(nn.Module):
         self.weighting = build("weightings", row.weighting, setting, len(self.terms))
         self.emotions = None
         if row.emotions is not None:
+            if readings.ccc_loss == "pooled":
+                raise ParamsError(
+                    "emotions weighs each emotion's CCC; it needs the reading ccc_loss: per_target"
+                )
             self.emotions = build("weightings", row.emotions, setting, targets)
         self.ccc_loss = readings.ccc_loss
 

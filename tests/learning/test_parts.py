@@ -318,6 +318,12 @@ def test_ones_for_the_emotions_are_the_mean_as_many_times():
         torch.testing.assert_close(found[name], 10 * gradient, rtol=1e-4, atol=10 * atol)
 
 
+def test_there_is_nothing_to_weigh_in_one_ccc_of_all_emotions():
+    row = Row(encoder="cnn10", **ONE_VIEW, emotions={"fixed": {"weights": [1.0] * 10}})
+    with pytest.raises(ParamsError, match="needs the reading ccc_loss: per_target"):
+        objective(row, ccc_loss="pooled")
+
+
 SLOWING = """\
 import torch
 
