@@ -70,14 +70,6 @@ def test_a_row_trains_in_bf16_too(tmp_path):
     assert np.isfinite(train(mixed).state.history[-1]["dev_ccc"])
 
 
-def test_weights_of_1_on_emotions_are_their_mean():
-    x, labels, generator = batch()
-    plain, weighed = objective(row()), objective(row(emotions=ONES))
-    (one, _), (other, losses) = (each(x, labels, generator) for each in (plain, weighed))
-    assert other.item() == pytest.approx(one.item(), abs=1e-6)
-    assert losses[0].item() == pytest.approx(losses[1:].mean().item(), abs=1e-6)
-
-
 def test_the_history_has_the_losses_and_weights_of_emotions_that_a_rule_weighs(tmp_path):
     write_features(tmp_path / "features")
     history = train(cell(tmp_path, row(emotions={"fixed": {"weights": [3.0, 2.0, 1.0]}})))
