@@ -1,14 +1,19 @@
-"""How every stage ends: a status, at most one line of error, and outputs whole or untouched."""
+"""How every stage ends: a status, at most one line of error, and outputs whole or untouched.
+
+And how it reads what another one left.
+"""
 
 import errno
+import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from harness import display
-from harness.errors import HarnessError, lacking
+from harness.errors import HarnessError, RunError, lacking
 
 
 def run(main: Callable[[], None]) -> None:
@@ -31,6 +36,38 @@ def run(main: Callable[[], None]) -> None:
     else:
         return
     sys.exit(f"error: {' '.join(reason.split())}")
+
+
+def read_json(
+    path: Path, remedy: str = "", keys: Iterable[str] = (), kind: type[HarnessError] = RunError
+) -> dict[str, Any]:
+    """The mapping in a JSON file of the harness's own, which has at least these keys.
+
+    Raises an error of this kind, with the file's name and the remedy, when it is missing or broken.
+    """
+    then = f"; {remedy}" if remedy else ""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise kind(f"{path} is missing{then}") from None
+    except json.JSONDecodeError as error:
+        raise kind(f"{path} is not JSON ({error.msg}, line {error.lineno}){then}") from None
+    except (ValueError, RecursionError) as error:  # no UTF-8; too deep
+        raise kind(f"{path} is not JSON ({error}){then}") from None
+    if not isinstance(found, dict):
+        raise kind(f"{path} holds no mapping{then}")
+    for key in keys:
+        if key not in found:
+            raise kind(f"{path} has no '{key}'{then}")
+    return found
+
+
+def read_facts(
+    folder: Path, keys: Iterable[str] = ("targets",), kind: type[HarnessError] = RunError
+) -> dict[str, Any]:
+    """What `download` left in `folder` about a corpus; errors as of read_json."""
+    remedy = f"move {folder} away and run `dvc repro download`"  # which replaces only its own files
+    return read_json(folder / "corpus.json", remedy, keys, kind)
 
 
 def move(made: Path, place: Path) -> None:

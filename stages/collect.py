@@ -1,12 +1,10 @@
 """runs/ → results/<profile>/scores.csv, history.csv and moments.npz: all cells of the table."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from harness.config.table import read_table
-from harness.errors import RunError
 from harness.evaluation.cells import (
     FACTS,
     history_table,
@@ -17,16 +15,13 @@ from harness.evaluation.cells import (
     shared_selections,
 )
 from harness.evaluation.moments import write_moments
-from harness.stage import run
+from harness.stage import read_facts, run
 
 
 def main() -> None:
     """Read every row × seed of params.yaml, and nothing else that may lie in runs/."""
     profile, rows, seeds = read_table()
-    corpus = Path("data", profile, "corpus.json")
-    if not corpus.is_file():
-        raise RunError(f"{corpus} is missing; run `dvc repro download`")
-    targets = json.loads(corpus.read_text(encoding="utf-8"))["targets"]
+    targets = read_facts(Path("data", profile))["targets"]
     labels = read_labels(Path("features", profile, "dev.csv"), targets)
     names = [row.name for row in rows]
     cells = {(r, s): read_cell(Path("runs", profile), r, s, labels) for r in names for s in seeds}

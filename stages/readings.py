@@ -9,7 +9,6 @@ from harness.config.readings import base, changes, read_readings
 from harness.config.statistics import Statistics
 from harness.config.strict import block, section
 from harness.config.table import read_sensitivity, read_table
-from harness.errors import RunError
 from harness.evaluation.cells import Labels, read_cell, read_labels
 from harness.evaluation.sensitivity import (
     caption,
@@ -18,17 +17,14 @@ from harness.evaluation.sensitivity import (
     markdown,
     sensitivity,
 )
-from harness.stage import run
+from harness.stage import read_facts, run
 
 
 def main() -> None:
     """Compare each row of `sensitivity` with the row of the table that it changes."""
     profile, rows, _ = read_table()
     asked, level = read_sensitivity(), block(Statistics, "statistics").level
-    corpus = Path("data", profile, "corpus.json")
-    if not corpus.is_file():
-        raise RunError(f"{corpus} is missing; run `dvc repro download`")
-    about = json.loads(corpus.read_text(encoding="utf-8"))
+    about = read_facts(Path("data", profile), ("name", "targets"))
     labels = read_labels(Path("features", profile, "dev.csv"), about["targets"])
     pairs = control_pairs(asked.rows, rows)
     names = {*asked.rows, *map(base, asked.rows), *(name for pair in pairs for name in pair)}

@@ -9,12 +9,13 @@ from harness.config.statistics import Statistics
 from harness.config.strict import block
 from harness.config.table import read_table
 from harness.config.training import Train
-from harness.errors import RunError
 from harness.evaluation.rendering import comma_separated, latex, markdown, show
 from harness.evaluation.significance_table import significance_table
 from harness.evaluation.table import build
 from harness.paper import read_paper
-from harness.stage import run
+from harness.stage import read_facts, read_json, run
+
+TRAINED = ("seconds", "gpu", "processor", "cores", "finished")  # what is told of a cell
 
 
 def main() -> None:
@@ -22,8 +23,8 @@ def main() -> None:
     profile, rows, seeds = read_table()
     settings = block(Statistics, "statistics")
     folder = Path("results", profile)
-    statistics = _read(folder / "statistics.json", "statistics")
-    corpus = _read(Path("data", profile, "corpus.json"), "download")
+    statistics = read_json(folder / "statistics.json", "run `dvc repro statistics`")
+    corpus = read_facts(Path("data", profile), ("name", "targets"))
     training = block(Train, "train").model_dump() | read_readings().model_dump()
     table = build(profile, rows, seeds, settings, statistics, corpus, training, read_paper())
     texts = {
@@ -38,7 +39,8 @@ def main() -> None:
     (folder / "significance.md").write_text(evidence, encoding="utf-8")
     show(table)
     made = [Path("scratch", profile, f"{row.name}-{seed}.json") for row in rows for seed in seeds]
-    print(circumstances([json.loads(file.read_text()) for file in made if file.is_file()]))
+    there = [read_json(file, f"delete {file}", TRAINED) for file in made if file.is_file()]
+    print(circumstances(there))
 
 
 def circumstances(cells: list[dict[str, Any]]) -> str:
@@ -53,12 +55,6 @@ def circumstances(cells: list[dict[str, Any]]) -> str:
         f"Trained in this clone: {len(cells)} cells, each in {seconds[0]:.0f} to "
         f"{seconds[-1]:.0f} s, on {' and on '.join(where)}, {when}."
     )
-
-
-def _read(path: Path, stage: str) -> Any:
-    if not path.is_file():
-        raise RunError(f"{path} is missing; run `dvc repro {stage}`")
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -202,7 +202,7 @@ def mounted(tmp_path):
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def one_line(done, *words):
+def assert_one_line(done, *words):
     assert done.returncode == 1, done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
@@ -217,7 +217,7 @@ def test_a_full_disk_is_named_and_what_is_finished_is_kept(tmp_path, mounted, mo
     mounted(scratch, "60k")  # a checkpoint takes more
     arguments = ["--row", ROW, "--seed", "1"] if module == "stages.train" else []
     done = run(module, *arguments, folder=tmp_path)
-    one_line(done, "scratch", os.strerror(errno.ENOSPC), "make room")
+    assert_one_line(done, "scratch", os.strerror(errno.ENOSPC), "make room")
     assert (tmp_path / "runs" / "toy" / f"{ROW}-2" / "record.json").is_file()
     assert not list(scratch.rglob("*.part"))
 
@@ -231,7 +231,9 @@ def test_a_disk_that_may_only_be_read_is_named(tmp_path, mounted):
     scratch = mounted(tmp_path / "scratch", "1m")
     subprocess.run(["mount", "-o", "remount,ro", str(scratch)], check=True)
     for module, *arguments in (("stages.train", *CELL), ("harness.launch",)):
-        one_line(run(module, *arguments, folder=tmp_path), "scratch", os.strerror(errno.EROFS))
+        assert_one_line(
+            run(module, *arguments, folder=tmp_path), "scratch", os.strerror(errno.EROFS)
+        )
 
 
 def test_cells_are_taken_to_another_disk(tmp_path, mounted):
@@ -249,7 +251,7 @@ def test_a_limit_on_files_is_named(tmp_path, module):
     small = (100_000, 100_000)
     limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, small)}
     done = run(module, *arguments, folder=tmp_path, **limit)
-    one_line(done, "scratch", os.strerror(errno.EFBIG), "ulimit -f")
+    assert_one_line(done, "scratch", os.strerror(errno.EFBIG), "ulimit -f")
 
 
 def full_disk():

@@ -8,6 +8,7 @@ from typing import Any
 from tabulate import tabulate
 
 from harness.bench.goals import GOALS, verdicts
+from harness.stage import read_json
 
 ORDER = ("train", "train-gpu", "features", "statistics", "pipeline", "plan")
 Rows = Sequence[Sequence[Any]]
@@ -17,7 +18,7 @@ def merge(folder: Path, name: str, section: dict[str, Any]) -> dict[str, Any]:
     """Put one section in place of its former self and write both files; → all sections."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "bench.json"
-    sections = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    sections = read_json(file, "restore it from git, or delete it") if file.is_file() else {}
     sections[name] = section
     ordered = {name: sections[name] for name in ORDER if name in sections}
     file.write_text(json.dumps(_rounded(ordered), indent=1) + "\n", encoding="utf-8")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
@@ -47,6 +48,11 @@ def mapping(content: bytes, name: str) -> Any:
     """The mapping that YAML text holds; ParamsError with `name`, the line and the fault if none."""
     text = decoded(content, name)
     try:
+        if alias := _within_itself(text):
+            raise ParamsError(
+                f"{name}:{alias.start_mark.line + 1}: '*{alias.anchor}' stands inside "
+                f"'&{alias.anchor}', so that it would contain itself; write out what is meant"
+            )
         node = YAML().load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -60,6 +66,19 @@ def mapping(content: bytes, name: str) -> Any:
     if not isinstance(node, dict):
         raise ParamsError(f"{name}: expected a mapping of keys to values")
     return node
+
+
+def _within_itself(text: str) -> AliasEvent | None:
+    """The first alias to a mapping or list that has not ended; ruamel reads it as null or fails."""
+    unended: list[str | None] = []
+    for event in YAML().parse(text) if "&" in text else ():
+        if isinstance(event, AliasEvent) and event.anchor in unended:
+            return event
+        if isinstance(event, CollectionStartEvent):
+            unended.append(event.anchor)
+        elif isinstance(event, CollectionEndEvent):
+            unended.pop()
+    return None
 
 
 def decoded(content: bytes, name: str) -> str:

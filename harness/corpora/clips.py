@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from harness.errors import CorpusError
+from harness.stage import read_facts
 
 IDENTITY = ["clip", "path", "split", "speaker", "country"]
 SPLITS = ("train", "dev", "test")
@@ -167,12 +168,12 @@ def read(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The clip table (ids as text, `sha256` included) and the facts that `Corpus.write` left.
 
     `root` in the facts is the audio's folder, usable as it is. Raises CorpusError when a file or
-    column is missing.
+    column is missing, or the facts cannot be read.
     """
     for name in ("clips.csv", "corpus.json"):
         if not (folder / name).is_file():
             raise CorpusError(f"{folder / name} is missing; run `dvc repro download`")
-    about = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+    about = read_facts(folder, ("root", "targets"), CorpusError)
     about["root"] = os.path.normpath(folder / about["root"])
     kinds = dict.fromkeys([*IDENTITY, "sha256"], str)
     table = pd.read_csv(folder / "clips.csv", dtype=kinds, keep_default_na=False)

@@ -17,7 +17,7 @@ from harness.corpora.archive import is_archive, unpack
 from harness.corpora.partial import Remote, digest
 from harness.corpora.transport import Client, download
 from harness.errors import CorpusError
-from harness.stage import replacing
+from harness.stage import read_json, replacing
 
 LOCKS = Path("locks")
 LISTING = ".received.sha256"
@@ -139,12 +139,8 @@ def _listing(sums: dict[str, str]) -> str:
 
 
 def _read(lock: Path) -> dict[str, Any]:
-    if not lock.is_file():
-        return {}
-    try:
-        return dict(json.loads(lock.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
-        raise CorpusError(f"{lock} is not JSON; restore it from version control") from None
+    remedy = "restore it from version control"
+    return read_json(lock, remedy, kind=CorpusError) if lock.is_file() else {}
 
 
 def _write(lock: Path, content: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Cells as `train` left them, read back and checked: a cell is a row of Table 2 and a seed."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pandas as pd
 
 from harness.errors import RunError
 from harness.evaluation.ccc import Array, ccc, moments
+from harness.stage import read_json
 
 SELECTIONS = ("last", "best")  # in every cell; "held_out" where that reading was trained
 AGREEMENT = 1e-4  # Ĉ from the written predictions against the one that training recorded
@@ -66,8 +66,9 @@ def read_cell(runs: Path, row: str, seed: int, labels: Labels) -> Cell:
         return _cell(folder, row, seed, labels)
     except RunError as error:
         stage = "sensitivity/dvc.yaml:vary" if "+" in row else "train"
+        delete = f"delete {folder} and " if folder.is_dir() else ""  # a recorded cell is kept
         raise RunError(
-            f"cell {row}-{seed}: {error}; run `dvc repro {stage}@{row}-{seed}`"
+            f"cell {row}-{seed}: {error}; {delete}run `dvc repro {stage}@{row}-{seed}`"
         ) from None
 
 
@@ -130,10 +131,7 @@ def _cell(folder: Path, row: str, seed: int, labels: Labels) -> Cell:
 
 
 def _metrics(path: Path, row: str, seed: int) -> dict[str, Any]:
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path} is not JSON ({error.msg}, line {error.lineno})") from None
+    metrics = read_json(path)
     for key in ("row", "seed", *FACTS, ARITHMETIC, *SELECTIONS):
         if key not in metrics:
             raise RunError(f"incomplete, {path} has no '{key}'")

@@ -10,11 +10,13 @@ from harness.verdict.staleness import Staleness
 
 
 class Word(StrEnum):
-    """REPRODUCED: every number is the expected one, bit for bit; WITHIN TOLERANCE: some are not,
-    and all pass; FAILS: a number or a stage does not pass; UP TO DATE: only stages were asked for.
+    """REPRODUCED: every number is the expected one, bit for bit, and cells that are here made them;
+    UNCHANGED: the same of numbers that were only read; WITHIN TOLERANCE: some are others, and all
+    pass; FAILS: a number or a stage does not pass; UP TO DATE: only stages were asked for.
     """
 
     REPRODUCED = "REPRODUCED"
+    UNCHANGED = "UNCHANGED"
     WITHIN = "WITHIN TOLERANCE"
     FAILS = "FAILS"
     UP_TO_DATE = "UP TO DATE"
@@ -52,23 +54,33 @@ class Outcome:
             return Word.FAILS
         if not self.checked:
             return Word.UP_TO_DATE
-        same = all(one.repeated and one.equal == len(one.cells) for one in self.checked)
-        return Word.REPRODUCED if same else Word.WITHIN
+        if not all(one.repeated and one.equal == len(one.cells) for one in self.checked):
+            return Word.WITHIN
+        return Word.REPRODUCED if any(one.made for one in self.checked) else Word.UNCHANGED
 
     def sentence(self) -> str:
-        """The last line: the word, how many numbers, whose, and how many cells of the locks."""
-        parts = []
-        if self.checked:
-            total, counts = sum(self.counts.values()), self.counts.items()
-            equal = sum(one.equal for one in self.checked)
-            numbers = ", ".join(f"{count} {verdict}" for verdict, count in counts)
-            numbers = f"{numbers} of {total} numbers against {self.bases}, {equal} bit for bit"
-            if self.word == Word.REPRODUCED:
-                numbers = f"{total} of {total} numbers are those of {self.bases}, bit for bit"
-            cells = [one.trained for one in self.checked if not isinstance(one.trained, str)]
-            parts = [numbers, *(f"{same} of {of} cells byte for byte" for same, of in cells)]
+        """The last line: the word, how many numbers that were made here, whose they are, how many
+        cells of the locks, and how many numbers were only read."""
+        made = [one for one in self.checked if one.made]
+        read = [one for one in self.checked if not one.made]
+        parts = [self._numbers(made)] if made else []
+        cells = [one.trained for one in made if not isinstance(one.trained, str)]
+        parts += [f"{same} of {of} cells byte for byte" for same, of in cells]
+        if read:
+            names = ", ".join(one.profile for one in read)
+            parts.append(f"read and not made here ({names}): {self._numbers(read)}")
         if self.gate:
             stale = len(self.gate.reasons.keys() - self.gate.idle)
             if stale or not self.checked:
                 parts.append(f"{stale} of {len(self.gate.upstream)} stages STALE")
         return f"{self.word}: {'; '.join(parts)}"
+
+    def _numbers(self, some: list[Checked]) -> str:
+        """How many numbers of these profiles are the expected ones."""
+        counts = Counter(cell.verdict for one in some for cell in one.cells)
+        total, equal = counts.total(), sum(one.equal for one in some)
+        bases = " and ".join(dict.fromkeys(one.base for one in some))
+        if self.word in (Word.REPRODUCED, Word.UNCHANGED):
+            return f"{total} of {total} numbers are those of {bases}, bit for bit"
+        verdicts = ", ".join(f"{counts[v]} {v}" for v in Verdict if counts[v])
+        return f"{verdicts} of {total} numbers against {bases}, {equal} bit for bit"

@@ -34,7 +34,8 @@ class Checked:
     """One profile: its numbers, what they were compared with, and what they cannot tell.
 
     `base`: whose numbers are expected. `repeated`: whether its result files are those of the base.
-    `trained`: cells with the bytes of the base and all cells, or why nobody can say.
+    `trained`: cells with the bytes of the base and all cells, or why nobody can say. `made`:
+    whether all its cells are here; the numbers of one without them were only read.
     """
 
     profile: str
@@ -44,6 +45,7 @@ class Checked:
     commands: dict[str, str]  # row → what makes its cells and the table anew
     repeated: bool
     trained: tuple[int, int] | str
+    made: bool
     remarks: list[str] = field(default_factory=list)
 
     @property
@@ -96,7 +98,7 @@ def judge_profile(
     results = read_results(Folder().read, f"results/{name}")
     reference = read_results(against.read, folder(name, against))
     expected, of_paper = expectation(name, results, reference, paper)
-    rows, seeds = _made(name, results or reference)
+    rows, seeds = _asked(name, results or reference)
     stale = stale_rows(gate, name, [*expected, *rows])
     moved = _moved(name, against, recipes, reference is not None) if not of_paper else unmoved
     if not expected and moved(rows) is None:
@@ -113,6 +115,7 @@ def judge_profile(
         {row: f"{first}dvc repro {_cells(row, seeds)} table" for row in [*expected, *rows]},
         not of_paper and _repeated(name, against, results, reference),
         recipes.cells(name, [f"train@{row}-{seed}" for row in rows for seed in seeds]),
+        all(Path("runs", name, f"{row}-{seed}").is_dir() for row in rows for seed in seeds),
         [
             *differences(results, None if of_paper else reference),
             *(f"nothing is expected of {one}" for one in others),
@@ -140,7 +143,7 @@ def _repeated(name: str, against: Tree, results: Results | None, reference: Resu
     return all(same) and results.table["rows"] == reference.table["rows"]
 
 
-def _made(name: str, results: Results | None) -> tuple[list[str], list[int]]:
+def _asked(name: str, results: Results | None) -> tuple[list[str], list[int]]:
     """Rows and seeds of a profile: of a run, or of its params where nothing was run."""
     if results:
         return list(results.rows), [int(seed) for seed in results.table["seeds"]]

@@ -38,6 +38,7 @@ def record(found: Outcome) -> dict[str, Any]:
                 "trained": one.trained
                 if isinstance(one.trained, str)
                 else dict(zip(("same", "of"), one.trained, strict=True)),
+                "made": one.made,
                 "remarks": one.remarks,
                 "cells": [c.record() | {"command": one.commands[c.row]} for c in one.cells],
             }
@@ -120,6 +121,8 @@ def notes(one: Checked) -> list[str]:
     found = [f"{why} ({', '.join(dict.fromkeys(rows))})" for why, rows in reasons.items()]
     if one.equal == len(one.cells) and one.base != "the paper" and not one.repeated:
         found.append("these numbers are equal, but others in the result files are not")
+    if not one.made:
+        found.append(f"read and not made here: not all its cells are in runs/{one.profile}")
     return [*found, *one.remarks, *([one.trained] if isinstance(one.trained, str) else [])]
 
 

@@ -1,6 +1,7 @@
 """harness check against a base: what repeats, what is another machine's, and what was changed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,35 @@ def test_a_fresh_clone_that_ran_everything_reproduces(clone, capsys):
     assert (status, report["word"], report["base"]) == (0, "REPRODUCED", "HEAD")
     numbers = "REPRODUCED: 6 of 6 numbers are those of HEAD, bit for bit"
     assert last == f"{numbers}; 6 of 6 cells byte for byte"
+
+
+def test_a_clone_that_ran_nothing_reproduces_nothing(clone, capsys):
+    status, last, report = check(capsys)
+    assert (status, report["word"], report["profiles"][0]["made"]) == (0, "UNCHANGED", False)
+    numbers = "6 of 6 numbers are those of HEAD, bit for bit"
+    assert last == f"UNCHANGED: read and not made here (small): {numbers}"
+
+
+def test_only_the_profile_that_was_run_is_reproduced(clone, capsys):
+    small.write(Path("results/other"), small.results(corpus="other"))
+    small.commit(clone, "Add results of another machine")
+    assert check(capsys)[2]["word"] == "UNCHANGED"
+    small.reproduce()
+    status, last, report = check(capsys)
+    assert (status, report["word"]) == (0, "REPRODUCED")
+    numbers = "6 of 6 numbers are those of HEAD, bit for bit"
+    read = f"read and not made here (other): {numbers}"
+    assert last == f"REPRODUCED: {numbers}; 6 of 6 cells byte for byte; {read}"
+    assert {one["profile"]: one["made"] for one in report["profiles"]} == {
+        "small": True,
+        "other": False,
+    }
+
+
+def test_a_profile_that_lacks_a_cell_is_not_reproduced(clone, capsys):
+    small.reproduce()
+    shutil.rmtree("runs/small/cnn10-2")
+    assert check(capsys)[2]["word"] == "UNCHANGED"
 
 
 def test_another_arithmetic_is_within_tolerance_and_stales_nothing(clone, capsys):
