@@ -1,10 +1,11 @@
 """A result against what is expected of it: OK, OKish, CHANGED, LOW, HIGH, MISSING or STALE."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from scipy.stats import t
 
@@ -62,23 +63,48 @@ def tolerance(expected: Sample, allowed: Tolerance) -> float:
     return max(allowed.absolute, allowed.relative * size) + expected.rounding
 
 
-def allowance(observed: Sample, expected: Sample, spread: Spread) -> float:
+class Pool(NamedTuple):
+    """Variance over seeds of one metric, its degrees of freedom, and how many numbers it is for.
+
+    Three seeds of one row may agree by chance, those of all rows of a table hardly do.
+    """
+
+    variance: float
+    freedom: int
+    numbers: int
+
+
+def pool(pairs: Sequence[tuple[Sample, Sample]], spread: Spread, numbers: int = 0) -> Pool:
+    """Of the observed and expected samples of a metric, one pair a row.
+
+    Only samples of `spread.seeds` seeds or more tell. `numbers`: how many are judged at once (0: as
+    many as there are pairs).
+    """
+    each = [sample for pair in pairs for sample in pair if _tells(sample, spread)]
+    freedom = sum(sample.runs - 1 for sample in each)
+    squares = sum((sample.runs - 1) * (sample.sd or 0.0) ** 2 for sample in each)
+    return Pool(squares / freedom if freedom else 0.0, freedom, numbers or len(pairs))
+
+
+def allowance(
+    observed: Sample, expected: Sample, spread: Spread, pooled: Pool | None = None
+) -> float:
     """What seeds alone explain: t · s · √(1/n + 1/m), the two-sample t interval of two means.
 
-    s² pools the samples that have `spread.seeds` seeds or more; one with fewer counts as one run.
-    0 when neither has.
+    s² is the pool's (None: of these two), and the level is of all its numbers together
+    (Bonferroni). A sample of fewer than `spread.seeds` seeds counts as one run; 0 when both are.
     """
-    samples = [
-        sample if sample.sd is not None and sample.runs >= spread.seeds else None
-        for sample in (observed, expected)
-    ]
-    runs = [s.runs if s else 1 for s in samples]
-    freedom = sum(n - 1 for n in runs)
-    if freedom == 0:
+    pooled = pooled or pool([(observed, expected)], spread)
+    runs = [s.runs if _tells(s, spread) else 1 for s in (observed, expected)]
+    if pooled.freedom == 0 or max(runs) == 1:
         return 0.0
-    squares = sum((s.runs - 1) * (s.sd or 0.0) ** 2 for s in samples if s)
-    quantile = float(t.ppf((1 + spread.level) / 2, freedom))
-    return quantile * math.sqrt(squares / freedom) * math.sqrt(sum(1 / n for n in runs))
+    tail = (1 - spread.level) / (2 * pooled.numbers)
+    quantile = float(t.isf(tail, pooled.freedom))
+    return quantile * math.sqrt(pooled.variance) * math.sqrt(sum(1 / n for n in runs))
+
+
+def _tells(sample: Sample, spread: Spread) -> bool:
+    return sample.sd is not None and sample.runs >= spread.seeds
 
 
 def verdict(difference: float, within: float, widened: float) -> Verdict:
@@ -98,11 +124,15 @@ def judge(
     allowed: Tolerance,
     spread: Spread,
     stale: str | None = None,
+    pooled: Pool | None = None,
 ) -> Judgement:
-    """One cell. A number that is missing on either side or not finite is MISSING; then STALE, when
-    `stale` says why; only then are numbers compared."""
+    """One cell; `pooled`: of all rows (None: of this one).
+
+    A number that is missing on either side or not finite is MISSING; then STALE, when `stale` says
+    why; only then are numbers compared.
+    """
     within = tolerance(expected, allowed)
-    widened = within + allowance(observed, expected, spread)
+    widened = within + allowance(observed, expected, spread, pooled)
     ours, theirs = _number(observed.value), _number(expected.value)
     if ours is None or theirs is None:
         note = "no result" if ours is None else "nothing to compare with"
@@ -165,18 +195,34 @@ def compare(
     nothing is expected of are left out here; see `unexpected`.
     """
     judgements = []
+    pools = _pools(results, expected, spread)
     for row, metrics in expected.items():
         contradiction = results.contradiction(row) if results else None
         for metric, sample in metrics.items():
             behind = results.behind(row, metric) if results else [row]
             why = _stale(stale, behind) or contradiction
             observed = results.sample(row, metric) if results else Sample(None)
-            one = judge(row, metric, observed, sample, getattr(allowed, metric), spread, why)
+            one = judge(
+                row, metric, observed, sample, getattr(allowed, metric), spread, why, pools[metric]
+            )
             if not one.verdict.passes and not why and not _diverged(one, results, behind):
                 reason = moved(behind)
                 one = replace(one, verdict=Verdict.CHANGED, note=reason) if reason else one
             judgements.append(one)
     return judgements
+
+
+def _pools(results: Results | None, expected: Expected, spread: Spread) -> dict[str, Pool]:
+    """Metric → its pool over the rows; all numbers that have a spread are judged at once."""
+    pairs: dict[str, list[tuple[Sample, Sample]]] = defaultdict(list)
+    for row, metrics in expected.items():
+        for metric, sample in metrics.items():
+            observed = results.sample(row, metric) if results else Sample(None)
+            pairs[metric].append((observed, sample))
+    numbers = sum(
+        any(_tells(sample, spread) for sample in pair) for each in pairs.values() for pair in each
+    )
+    return {metric: pool(each, spread, numbers) for metric, each in pairs.items()}
 
 
 def unexpected(

@@ -18,6 +18,7 @@ from harness.verdict.judgement import (
     compare,
     judge,
     passes,
+    pool,
     printed,
     tolerance,
     unexpected,
@@ -148,6 +149,21 @@ def test_of_honest_repetitions_the_level_passes(runs):
         none = Tolerance(absolute=0, relative=0)
         passed += judge("r", "ccc", mine, other, none, SPREAD).verdict.passes
     assert passed / draws == pytest.approx(0.95, abs=0.015)
+
+
+def test_of_honest_repetitions_of_a_table_the_level_passes_whole():
+    """Nine rows of three seeds on both sides, some of which agree by chance."""
+    rng, tables, passed = np.random.default_rng(1), 1500, 0
+    none = Tolerance(absolute=0, relative=0)
+    for _ in range(tables):
+        pairs = [
+            tuple(Sample(x.mean(), x.std(ddof=1), 3) for x in row)
+            for row in rng.normal(size=(9, 2, 3))
+        ]
+        pooled = pool(pairs, SPREAD)
+        judged = [judge("r", "ccc", *pair, none, SPREAD, pooled=pooled) for pair in pairs]
+        passed += all(one.verdict.passes for one in judged)
+    assert passed / tables == pytest.approx(0.95, abs=0.02)
 
 
 # Whole tables.
