@@ -15,7 +15,6 @@ from harness.verdict.revisions import Tree
 
 SOURCE = "data/source/"  # links to the corpora, which their owners may have edited
 PARAMETER, COMMAND = "params.yaml: ", "the command"
-ARITHMETIC = "train.arithmetic"
 CELL = re.compile(r"train@(.+)-\d+")
 ROW = re.compile(rf"{PARAMETER}(?:table\.)?rows\.([^. ]+)")
 
@@ -51,8 +50,7 @@ class Lock:
         entry = self.stages[stage]
         found = {COMMAND: entry.get("cmd")}
         for values in entry.get("params", {}).values():
-            found |= {f"{PARAMETER}{key}": value for key, value in parameters(values).items()}
-            found.pop(f"{PARAMETER}{ARITHMETIC}", None)  # it rounds otherwise: within tolerance
+            found |= {f"{PARAMETER}{key}": value for key, value in prescribed(values).items()}
         for dep in entry.get("deps", []):
             path = dep["path"]
             if path.startswith(SOURCE) or not any(_touch(path, out) for out in self.wrote):
@@ -140,7 +138,7 @@ def settings(tree: Tree, profile: str) -> Recipe:
         content = mapping(text.encode(), f"{tree.name}: {file}") if text else {}
         if content.get("profile") == profile:
             content.pop("sensitivity", None)  # no row of the table depends on it
-            return {(profile, f"{PARAMETER}{k}"): v for k, v in parameters(content).items()}
+            return {(profile, f"{PARAMETER}{k}"): v for k, v in prescribed(content).items()}
     return {}
 
 
@@ -149,6 +147,13 @@ def parameters(values: Any) -> dict[str, Any]:
     found = flat(values)
     rows = enumerate(found.pop("table.rows", None) or [])
     return found | {f"table.rows.{row}": place == 0 for place, row in rows}
+
+
+def prescribed(values: Any) -> dict[str, Any]:
+    """The parameters that decide a result but for its rounding."""
+    found = parameters(values)
+    found.pop("train.arithmetic", None)
+    return found
 
 
 def flat(node: Any, above: str = "") -> dict[str, Any]:

@@ -8,7 +8,7 @@ params and hashes (dvc.repo.Repo); its own `status` and `repro --dry` want the d
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +20,10 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from harness.errors import RunError
-from harness.verdict.recipes import SOURCE, parameters
+from harness.verdict.recipes import SOURCE, parameters, prescribed
 from harness.verdict.revisions import Revision, git, ignored
 
 MAIN = "dvc.yaml"
-ROUNDING = ("params.yaml: train.arithmetic modified",)  # the readings are not of other parameters
 
 
 @dataclass(frozen=True)
@@ -140,8 +139,8 @@ def _reasons(stage: Any, unseen: set[str], tree: "_Tree") -> Iterator[str]:
         yield "cmd changed"
     for item in items:
         if isinstance(item, ParamsDependency):
-            beside = stage.path_in_repo != MAIN
-            yield from (why for why in tree.params(item) if not (beside and why in ROUNDING))
+            # the readings may be of another arithmetic than the table, and are compared by spread
+            yield from tree.params(item, parameters if stage.path_in_repo == MAIN else prescribed)
         elif not item.hash_info:
             yield f"{_path(item)} is not in the lock"
         elif _seen(item, unseen):
@@ -168,13 +167,13 @@ class _Tree:
         if found != item.hash_info.value:
             yield f"{_path(item)} {'is missing' if found is None else 'changed'}"
 
-    def params(self, item: Any) -> Iterator[str]:
+    def params(self, item: Any, counted: Callable[[Any], dict[str, Any]]) -> Iterator[str]:
         path = _path(item)
         for names in item.workspace_status().values():
             if isinstance(names, str):  # of the whole file: new, deleted
                 yield f"{path}: {names}"
                 continue
-            locked, here = parameters(item.hash_info.value or {}), parameters(item.read_params())
+            locked, here = counted(item.hash_info.value or {}), counted(item.read_params())
             for key in dict.fromkeys([*locked, *here]):
                 if key not in here:
                     yield f"{path}: {key} deleted"
