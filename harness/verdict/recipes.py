@@ -60,7 +60,7 @@ class Lock:
         entry = self.stages[stage]
         found = {COMMAND: entry.get("cmd")}
         for file, values in entry.get("params", {}).items():
-            named = {f"{file}: {key}": value for key, value in flat(values).items()}
+            named = {f"{file}: {key}": value for key, value in prescribed(values).items()}
             found |= {what: value for what, value in named.items() if concerns(stage, what)}
         for dep in entry.get("deps", []):
             path = dep["path"]
@@ -175,7 +175,7 @@ def settings(tree: Tree, profile: str, family: str) -> Recipe:
         content = _content(tree, file)
         if content.get("profile") == profile:
             others = content.pop("families", None) or {}
-            found = {f"params.yaml: {k}": v for k, v in flat(content).items()}
+            found = {f"params.yaml: {k}": v for k, v in prescribed(content).items()}
             found |= {f"params.yaml: families.{k}": v for k, v in flat(others.get(family)).items()}
             rows = {f"rows.yaml: {k}": v for k, v in flat(_content(tree, "rows.yaml")).items()}
             own = {what: v for what, v in rows.items() if concerns(f"@{family}", what)}
@@ -186,6 +186,13 @@ def settings(tree: Tree, profile: str, family: str) -> Recipe:
 def _content(tree: Tree, file: str) -> Any:
     text = tree.read(file)
     return mapping(text.encode(), f"{tree.name}: {file}") if text else {}
+
+
+def prescribed(values: Any) -> dict[str, Any]:
+    """The parameters that decide a result but for its rounding."""
+    found = flat(values)
+    found.pop("train.arithmetic", None)
+    return found
 
 
 def flat(node: Any, above: str = "") -> dict[str, Any]:

@@ -8,7 +8,7 @@ params and hashes (dvc.repo.Repo); its own `status` and `repro --dry` want the d
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from dvc.repo import Repo
 
 from harness.config.rows import TABLE2, family_of
 from harness.errors import RunError
-from harness.verdict.recipes import FAMILIES, MAIN, SOURCE, concerns, flat
+from harness.verdict.recipes import FAMILIES, MAIN, SOURCE, concerns, flat, prescribed
 from harness.verdict.revisions import Revision, git, ignored
 
 
@@ -150,7 +150,9 @@ def _reasons(stage: Any, unseen: set[str], tree: "_Tree") -> Iterator[str]:
         yield "cmd changed"
     for item in items:
         if isinstance(item, ParamsDependency):
-            for what in tree.params(item):
+            # a family may be of another arithmetic than Table 2, and is compared by spread
+            counted = prescribed if stage.path_in_repo == FAMILIES else flat
+            for what in tree.params(item, counted):
                 if concerns(_name(stage), what):
                     yield what
         elif not item.hash_info:
@@ -179,13 +181,13 @@ class _Tree:
         if found != item.hash_info.value:
             yield f"{_path(item)} {'is missing' if found is None else 'changed'}"
 
-    def params(self, item: Any) -> Iterator[str]:
+    def params(self, item: Any, counted: Callable[[Any], dict[str, Any]]) -> Iterator[str]:
         path = _path(item)
         for names in item.workspace_status().values():
             if isinstance(names, str):  # of the whole file: new, deleted
                 yield f"{path}: {names}"
                 continue
-            locked, here = flat(item.hash_info.value or {}), flat(item.read_params())
+            locked, here = counted(item.hash_info.value or {}), counted(item.read_params())
             for key in dict.fromkeys([*locked, *here]):
                 if key not in here:
                     yield f"{path}: {key} deleted"

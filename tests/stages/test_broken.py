@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from stages import collect, download, statistics, table, table1
-from tests.fabricated import PAPER, write_tree
+from stages import collect, download, table, table1
 
-ROOT = Path(__file__).parents[2]
 CORPUS = "data/toy/corpus.json"
 CELL = "runs/toy/table2/cnn10-rrtn/2"
 TRAINED = "scratch/toy/table2/cnn10/1.json"
@@ -41,19 +39,15 @@ def start(stage):
 
 
 @pytest.fixture(scope="module")
-def pristine(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pristine")
-    shutil.copy(ROOT / "paper.yaml", folder)
+def pristine(evaluated):
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        write_tree(PAPER)
+        patch.chdir(evaluated)
         Path("data/toy/clips.csv").write_text("clip,path\n")
         Path(TRAINED).parent.mkdir(parents=True)
         cell = {"seconds": 1, "gpu": None, "processor": "x", "cores": 2, "finished": "2030-01-01"}
         Path(TRAINED).write_text(json.dumps(cell))
-        for stage in (collect, statistics, table):
-            start(stage)
-    return folder
+        start(table)
+    return evaluated
 
 
 @pytest.mark.parametrize(("content", "said"), BROKEN.values(), ids=BROKEN)

@@ -14,21 +14,9 @@ from tests.fabricated import PAPER, TARGETS, write_params, write_tree
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pristine")
-    shutil.copy(ROOT / "paper.yaml", folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        write_tree(PAPER)
-        collect.main(["table2"])
-        statistics.main(["table2"])
-    return folder
-
-
 @pytest.fixture
-def tree(pristine, tmp_path, monkeypatch):
-    shutil.copytree(pristine, tmp_path, dirs_exist_ok=True, ignore=lambda *_: ["runs"])
+def tree(evaluated, tmp_path, monkeypatch):
+    shutil.copytree(evaluated, tmp_path, dirs_exist_ok=True, ignore=lambda *_: ["runs"])
     monkeypatch.chdir(tmp_path)
 
 

@@ -8,8 +8,9 @@ from ruamel.yaml import YAML
 
 from harness.config.rows import families, read_family
 from harness.errors import RunError
+from harness.verdict.recipes import Recipes
 from harness.verdict.report import stages
-from harness.verdict.revisions import UsageError
+from harness.verdict.revisions import Folder, UsageError
 from harness.verdict.staleness import Staleness, staleness
 from tests.verdict import small
 
@@ -172,6 +173,39 @@ def test_a_row_of_another_family_stales_nothing_until_its_family_is_asked_for(re
         "families/dvc.yaml:table@mine",
     }
     assert found.passes  # none of its results are here to be wrong
+
+
+def test_a_second_pipeline_may_be_of_another_arithmetic_and_of_no_other_parameter(clone):
+    append("params.yaml", "train: {arithmetic: portable, batch: 16}\n")
+    other = Path("families")
+    other.mkdir()
+    (other / "dvc.yaml").write_text(
+        "stages:\n  readings:\n    wdir: ..\n    cmd: cp table2.json more.json\n"
+        "    params:\n      - train\n    outs:\n      - more.json:\n          cache: false\n"
+    )
+    with Repo(".") as repo:
+        repo.reproduce("families/dvc.yaml:readings")
+    replace("params.yaml", "arithmetic: portable", "arithmetic: fast")
+    assert staleness().reasons == {}
+    replace("params.yaml", "batch: 16", "batch: 8")
+    reason = "params.yaml: train.batch modified"
+    assert staleness().reasons == {"families/dvc.yaml:readings": [reason]}
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [(("arithmetic: fast", "arithmetic: portable"), set()), (("batch: 8", "batch: 9"), {"train"})],
+    ids=["arithmetic", "batch"],
+)
+def test_another_arithmetic_is_no_other_recipe(tmp_path, change, stages):
+    lock = (
+        "stages: {train: {cmd: t, params: {params.yaml: {train: "
+        "{arithmetic: fast, batch: 8}}}, outs: [{path: out, md5: a}]}}\n"
+    )
+    for name, text in (("old", lock), ("new", lock.replace(*change))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dvc.lock").write_text(text)
+    assert Recipes(Folder(tmp_path / "old"), Folder(tmp_path / "new")).stages() == stages
 
 
 def test_a_revision_is_read_from_git_and_not_from_the_tree(clone):
