@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from stages import collect, download, table, table1
+from stages import collect, download, statistics, table, table1
 
 CORPUS = "data/toy/corpus.json"
 CELL = "runs/toy/table2/cnn10-rrtn/2"
