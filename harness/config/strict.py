@@ -153,6 +153,8 @@ def _first_fault(
     if fault["type"] == "missing":
         return f"{at}: '{key}' is missing; add it"
     message = fault["msg"].removeprefix("Value error, ")
+    if isinstance(fault["input"], dict):  # of several keys together, which the message names
+        return f"{at}: '{key}': {message}"
     return f"{at}: '{key}' = {fault['input']!r}: {message}{_suggestion(fault)}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -42,6 +41,7 @@ class Network(nn.Module):
         self.spec_augment = setting.train.spec_augment
         self.encoder = build("encoders", row.encoder, setting)
         self.head = build("heads", row.head, setting, self.encoder.size)
+        self.head.apply(self.encoder.initialise)
 
     def forward(self, x: Tensor, generator: torch.Generator) -> tuple[list[list[Tensor]], Tensor]:
         """Feature maps of each view, and representations [views, batch, size]."""
@@ -93,17 +93,9 @@ class Network(nn.Module):
 class Objective(nn.Module):
     """Network, terms and weighting, so that one optimiser and one wrapper see all of them."""
 
-    def __init__(
-        self,
-        row: Row,
-        train: Train,
-        readings: Readings,
-        bands: int,
-        targets: int,
-        before: Path | None = None,
-    ) -> None:
+    def __init__(self, row: Row, setting: Setting) -> None:
         super().__init__()
-        setting = Setting(train, readings, bands, targets, before)
+        readings = setting.readings
         self.network = Network(row, setting)
         self.terms = nn.ModuleList(_term(term, row, setting, self.network) for term in row.terms)
         self.names = [term.name.rpartition(".")[2] for term in row.terms]
@@ -114,14 +106,14 @@ class Objective(nn.Module):
         if row.emotions is not None:
             if readings.ccc_loss == "pooled":
                 raise ParamsError("emotions weighs a CCC of each target; set ccc_loss: per_target")
-            self.emotions = build("weightings", row.emotions, setting, targets)
+            self.emotions = build("weightings", row.emotions, setting, setting.targets)
         self.ccc_loss = readings.ccc_loss
 
     def forward(
         self, x: Tensor, labels: Tensor, generator: torch.Generator, about: About | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The loss of a batch; and detached, the terms' losses and, where a rule weighs them, the
-        emotions' own in the first view: [terms] or [terms + targets].
+        """The loss of a batch; the terms' losses and, where a rule weighs them, the emotions' own
+        in the first view: [terms] or [terms + targets].
 
         `x`: log-mel [batch, 1, frames, bands]; `generator` draws the masks.
         """
@@ -135,7 +127,7 @@ class Objective(nn.Module):
         total = self.weighting(losses, about.draws)
         if self.emotions is not None:
             losses = torch.cat([losses, 1 - each[0]])
-        return total, losses.detach()
+        return total, losses
 
     def _ccc(self, each: Tensor, draws: Draws) -> Tensor:
         """CCC [views, targets] → the loss of each view: 1 - Ĉ, or the emotions' own losses as
@@ -144,20 +136,44 @@ class Objective(nn.Module):
             return 1 - each.mean(dim=-1)
         return torch.stack([self.emotions(1 - view, draws) / len(view) for view in each])
 
+    def shares(self, losses: Tensor) -> dict[str, float]:
+        """Of each term the norm of its weighted gradient in the encoder, as a share of their sum.
+
+        `losses`: as `forward` gives them, with their graph. Empty where a row has one term.
+        """
+        if len(self.names) == 1:
+            return {}
+        encoder = [p for p in self.network.encoder.parameters() if p.requires_grad]
+        norms = []
+        for loss in (self.weighting.weights() * losses[: len(self.names)]).unbind():
+            found = torch.autograd.grad(loss, encoder, retain_graph=True, allow_unused=True)
+            norms.append(
+                sum(float(each.square().sum()) for each in found if each is not None) ** 0.5
+            )
+        total = sum(norms) or 1.0
+        return {f"share_{name}": norm / total for name, norm in zip(self.names, norms, strict=True)}
+
+    def weights(self, targets: list[str]) -> dict[str, Tensor]:
+        """The factors of the terms' losses, and of the emotions' where a rule weighs them."""
+        rules, names = [self.weighting], self.names
+        if self.emotions is not None:
+            rules, names = [*rules, self.emotions], [*names, *targets]
+        each = torch.cat([rule.weights() for rule in rules])
+        return {f"weight_{name}": value for name, value in zip(names, each, strict=True)}
+
     def end_epoch(self, losses: Tensor, targets: list[str]) -> dict[str, float]:
         """The epoch's mean losses, as `forward` gives them → its losses and last weights by name.
 
         Then the rules may look at the losses.
         """
-        rules, names = [self.weighting], self.names
+        weights = {name: value.item() for name, value in self.weights(targets).items()}
+        means = zip(weights, losses.tolist(), strict=True)
+        found = {name.replace("weight_", "loss_", 1): value for name, value in means}
+        terms = len(self.names)
+        self.weighting.after_epoch(losses[:terms])
         if self.emotions is not None:
-            rules, names = [*rules, self.emotions], [*names, *targets]
-        weights = torch.cat([rule.weights() for rule in rules]).tolist()
-        for rule, own in zip(rules, losses.split([len(r.weights()) for r in rules]), strict=True):
-            rule.after_epoch(own)
-        return {f"loss_{n}": v for n, v in zip(names, losses.tolist(), strict=True)} | {
-            f"weight_{n}": v for n, v in zip(names, weights, strict=True)
-        }
+            self.emotions.after_epoch(losses[terms:])
+        return found | weights
 
     def undecayed(self) -> list[nn.Parameter]:
         """The parameters of rules that weight decay is not for."""
@@ -180,6 +196,6 @@ def _term(term: Part, row: Row, setting: Setting, network: Network) -> Any:
 def parameters(row: Row, train: Train, readings: Readings, bands: int, targets: int) -> int:
     """Trainable parameters of network and terms, counted without allocating them."""
     with torch.device("meta"):
-        objective = Objective(row, train, readings, bands, targets)
+        objective = Objective(row, Setting(train, readings, bands, targets))
     modules = [objective.network, objective.terms]
     return sum(p.numel() for module in modules for p in module.parameters() if p.requires_grad)

@@ -112,4 +112,4 @@ def rule(block, losses, **changes):
 def objective(row, train=TRAIN, **changes):
     """The objective of a row, a name of ROWS or a block, for ten targets."""
     block = row if isinstance(row, Row) else ROWS[row]
-    return Objective(block, train, readings(**changes), 64, 10)
+    return Objective(block, Setting(train, readings(**changes), 64, 10))

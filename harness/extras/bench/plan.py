@@ -27,6 +27,7 @@ from harness.extras.bench.steps import Ours, on_device
 from harness.extras.bench.timing import interleaved
 from harness.learning.cell import Cell
 from harness.learning.network import Objective, parameters
+from harness.learning.parts import Setting
 
 GPUS = Path(__file__).with_name("gpus.yaml")
 TARGETS = 10
@@ -62,7 +63,7 @@ def count_step(row: Row, train: Train, readings: Readings, bands: int, targets: 
         return tensor
 
     with FakeTensorMode():
-        objective = Objective(row, train, readings, bands, targets)
+        objective = Objective(row, Setting(train, readings, bands, targets))
         x = torch.zeros(train.batch, 1, train.frames, bands)
         labels = torch.zeros(train.batch, targets)
         weights = {p.untyped_storage()._cdata for p in objective.parameters()}

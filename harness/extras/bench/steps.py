@@ -20,6 +20,7 @@ from harness.learning.cell import Cell
 from harness.learning.data import Packed
 from harness.learning.encoders import Encoder
 from harness.learning.network import Objective
+from harness.learning.state import State
 
 ROW = f"{TABLE2}/{{encoder}}-rrtn-ruwl"
 PAPER = {  # what the textbook loop computes, and so what is measured
@@ -54,8 +55,7 @@ def cell_of(setting: Setting, path: Path = PARAMS) -> Cell:
     if name not in rows:
         raise ParamsError(f"{ROWS}: no row is called '{name}', which the bench measures; add it")
     train = block(Train, "train", path)
-    embedding = max(2, round(train.embedding / train.width * setting.width))
-    changed = {**setting._asdict(), "embedding": embedding, "arithmetic": "fast"}
+    changed = {**setting._asdict(), "arithmetic": "fast"}
     return Cell(
         name=name,
         seed=1,
@@ -73,7 +73,7 @@ def objective_of(cell: Cell, data: Packed) -> Objective:
     """With the same first weights for every variant."""
     torch.manual_seed(cell.seed)
     bands, targets = data.levels.shape[1], len(data.targets)
-    return Objective(cell.row, cell.train, cell.readings, bands, targets)
+    return Objective(cell.row, parts.Setting(cell.train, cell.readings, bands, targets))
 
 
 class Ours:
@@ -84,13 +84,13 @@ class Ours:
         self.data = Packed(cell.features, "train", self.fabric.device)
         _, self.model, self.optimizer = loop.set_up(self.fabric, cell, self.data)
         self.learned = np.arange(steps * cell.train.batch)
-        self.epochs = 0
+        self.state = State()
 
     def epoch(self) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)  # as in a cell
         arguments = (self.data, self.learned, self.model, self.optimizer)
-        loop.train_epoch(self.fabric, self.cell, self.epochs, *arguments)
-        self.epochs += 1
+        loop.train_epoch(self.fabric, self.cell, self.state, *arguments)
+        self.state.epoch += 1
 
 
 class _Nothing(Encoder):
