@@ -120,14 +120,13 @@ def train_epoch(
     for step, (chosen, crop) in enumerate(zip(clips, crops, strict=True)):
         x = data.crops(chosen, cell.train.frames, cell.readings.padding_level, crop)
         progress = (epoch + step / len(clips)) / cell.readings.epochs
-        about = About(draws, chosen, data.speaker[chosen], data.country[chosen], progress)
+        people, last = (data.speaker[chosen], data.country[chosen]), step + 1 == len(clips)
+        about = About(draws, chosen, *people, progress, last)
         loss, losses = model(x, data.labels[chosen], generator, about)
-        if step + 1 == len(clips):
-            shares = objective.shares(losses)
         fabric.backward(loss)
         optimizer.step()
         optimizer.zero_grad()
-        total = total + losses.detach()
+        total = total + losses
         if (step + 1) * WEIGHTS // len(clips) > step * WEIGHTS // len(clips):
             weights = objective.weights(data.targets)
             state.weights.append({"step": epoch * len(clips) + step + 1, **weights})
@@ -135,7 +134,7 @@ def train_epoch(
     check_finite(cell, epoch, means.tolist())
     for at in state.weights:
         at.update({name: float(value) for name, value in at.items() if name != "step"})
-    return {**objective.end_epoch(means, data.targets), **shares}
+    return {**objective.end_epoch(means, data.targets), **objective.shares}
 
 
 def own_generators(seed: int, epoch: int, device: torch.device) -> Callable[[str], torch.Generator]:

@@ -30,6 +30,7 @@ class About(NamedTuple):
     speakers: Tensor | None = None
     countries: Tensor | None = None
     progress: float = 0.0
+    share: bool = False  # whether the objective finds its `shares`
 
 
 class Network(nn.Module):
@@ -91,12 +92,17 @@ class Network(nn.Module):
 
 
 class Objective(nn.Module):
-    """Network, terms and weighting, so that one optimiser and one wrapper see all of them."""
+    """Network, terms and weighting, so that one optimiser and one wrapper see all of them.
+
+    `shares`: of each term the norm of its weighted gradient in the encoder, as a share of their
+    sum, in the last batch that asked for it; empty where a row has one term.
+    """
 
     def __init__(self, row: Row, setting: Setting) -> None:
         super().__init__()
         readings = setting.readings
         self.network = Network(row, setting)
+        self.shares: dict[str, float] = {}
         self.terms = nn.ModuleList(_term(term, row, setting, self.network) for term in row.terms)
         self.names = [term.name.rpartition(".")[2] for term in row.terms]
         if len(set(self.names)) < len(self.names):
@@ -112,22 +118,37 @@ class Objective(nn.Module):
     def forward(
         self, x: Tensor, labels: Tensor, generator: torch.Generator, about: About | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The loss of a batch; the terms' losses and, where a rule weighs them, the emotions' own
-        in the first view: [terms] or [terms + targets].
+        """The loss of a batch; and detached, the terms' losses and, where a rule weighs them, the
+        emotions' own in the first view: [terms] or [terms + targets].
 
         `x`: log-mel [batch, 1, frames, bands]; `generator` draws the masks.
         """
         about = about or About(lambda name: generator)
         maps, z = self.network(x, generator)
         raw = self.network.head(z)
-        each = batch_ccc(self.network.head.mean(raw), labels, self.ccc_loss)
+        predictions = self.network.head.mean(raw)
+        each = batch_ccc(predictions, labels, self.ccc_loss)
         ccc = self._ccc(each, about.draws)
-        step = Step(x, labels, maps, z, raw, ccc, self.network, *about)
+        step = Step(x, labels, maps, z, raw, predictions, ccc, self.network, *about[:-1])
         losses = torch.stack([term(step) for term in self.terms])
         total = self.weighting(losses, about.draws)
+        if about.share:  # here, since Fabric lets no gradient be taken of what it has wrapped
+            self.shares = self._shares(losses)
         if self.emotions is not None:
             losses = torch.cat([losses, 1 - each[0]])
-        return total, losses
+        return total, losses.detach()
+
+    def _shares(self, losses: Tensor) -> dict[str, float]:
+        if len(losses) == 1:
+            return {}
+        encoder = [p for p in self.network.encoder.parameters() if p.requires_grad]
+        norms = []
+        for loss in (self.weighting.weights() * losses).unbind():
+            found = torch.autograd.grad(loss, encoder, retain_graph=True, allow_unused=True)
+            squares = [float(each.square().sum()) for each in found if each is not None]
+            norms.append(sum(squares) ** 0.5)
+        total = sum(norms) or 1.0
+        return {f"share_{name}": norm / total for name, norm in zip(self.names, norms, strict=True)}
 
     def _ccc(self, each: Tensor, draws: Draws) -> Tensor:
         """CCC [views, targets] → the loss of each view: 1 - Ĉ, or the emotions' own losses as
@@ -135,23 +156,6 @@ class Objective(nn.Module):
         if self.emotions is None:
             return 1 - each.mean(dim=-1)
         return torch.stack([self.emotions(1 - view, draws) / len(view) for view in each])
-
-    def shares(self, losses: Tensor) -> dict[str, float]:
-        """Of each term the norm of its weighted gradient in the encoder, as a share of their sum.
-
-        `losses`: as `forward` gives them, with their graph. Empty where a row has one term.
-        """
-        if len(self.names) == 1:
-            return {}
-        encoder = [p for p in self.network.encoder.parameters() if p.requires_grad]
-        norms = []
-        for loss in (self.weighting.weights() * losses[: len(self.names)]).unbind():
-            found = torch.autograd.grad(loss, encoder, retain_graph=True, allow_unused=True)
-            norms.append(
-                sum(float(each.square().sum()) for each in found if each is not None) ** 0.5
-            )
-        total = sum(norms) or 1.0
-        return {f"share_{name}": norm / total for name, norm in zip(self.names, norms, strict=True)}
 
     def weights(self, targets: list[str]) -> dict[str, Tensor]:
         """The factors of the terms' losses, and of the emotions' where a rule weighs them."""

@@ -11,5 +11,5 @@ class Difference(Term):
     views = 2
 
     def forward(self, step: Step) -> Tensor:
-        first, second = step.network.head.mean(step.raw[:2])
+        first, second = step.predictions[:2]
         return (first - second).square().mean()
