@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from scipy.io import wavfile
 
 from harness.allocation import keep_freed_memory
 from harness.config.corpus import CorpusBlock
-from harness.config.strict import Strict
+from harness.config.strict import Strict, nearest
 from harness.corpora.clips import DEV_SPEAKERS, SPLITS, Corpus
 from harness.corpora.synthesis import expression, landmarks, ratings, voice
 from harness.corpora.synthesis.ratings import EMOTIONS
@@ -47,7 +47,11 @@ class Counts(Strict):
 
 
 class Params(CorpusBlock):
-    """The `corpus` block of params.yaml."""
+    """The `corpus` block of params.yaml.
+
+    `strength`: how strongly an emotion is in the voice, as a factor on `emotion`, for those that
+    are to be easy or hard. `noise`: emotions whose labels are those of another clip.
+    """
 
     name: Literal["synthetic"]
     seed: int = Field(ge=0, lt=2**32)
@@ -55,6 +59,16 @@ class Params(CorpusBlock):
     speakers: Counts
     raters: int = Field(ge=2, le=1000)
     emotion: float = Field(ge=0, le=3)
+    strength: dict[str, Annotated[float, Field(ge=0, le=10)]] = Field(default_factory=dict)
+    noise: list[str] = Field(default_factory=list)
+
+    @field_validator("strength", "noise")
+    @classmethod
+    def _are_emotions(cls, named: Any) -> Any:
+        for each in named:
+            if each not in EMOTIONS:
+                raise ValueError(f"'{each}' is no emotion{nearest(each, EMOTIONS)}")
+        return named
 
     @field_validator("speakers")
     @classmethod
@@ -122,10 +136,15 @@ def clip(params: Params, split: str, nth_speaker: int, nth_clip: int) -> Clip:
     bits = _philox(params.seed, number, nth_clip + 1)
     rng, raters = np.random.Generator(bits), np.random.Generator(bits.jumped())
     meaning = ratings.meaning(rng)
-    traits = expression.traits(meaning, who, params.emotion, rng)
+    strength = params.emotion * np.array([params.strength.get(each, 1.0) for each in EMOTIONS])
+    traits = expression.traits(meaning, who, strength, rng)
     sound = voice.pcm(voice.sound(expression.gesture(traits), who.body, rng))
     perceived = np.minimum(meaning @ confusion[country], 1.0)
     label = ratings.label(perceived, params.raters, raters)
+    if params.noise:
+        noisy, others = np.isin(EMOTIONS, params.noise), np.random.Generator(bits.jumped(2))
+        other = np.minimum(ratings.meaning(others) @ confusion[country], 1.0)
+        label = np.where(noisy, ratings.label(other, params.raters, others), label)
     return Clip(split, number, COUNTRIES[country], age, sound, traits, perceived, label)
 
 

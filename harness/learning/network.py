@@ -113,6 +113,11 @@ class Objective(nn.Module):
             if readings.ccc_loss == "pooled":
                 raise ParamsError("emotions weighs a CCC of each target; set ccc_loss: per_target")
             self.emotions = build("weightings", row.emotions, setting, setting.targets)
+            if self.emotions.looks_back and len(row.views) > 1:
+                raise ParamsError(
+                    f"emotions: {row.emotions.name} compares a step with the one before, not with "
+                    "its other view; give the row one view"
+                )
         self.ccc_loss = readings.ccc_loss
 
     def forward(
