@@ -100,6 +100,16 @@ class Family(NamedTuple):
         return name if self.name == TABLE2 else f"families/dvc.yaml:{name}@{self.name}"
 
     @property
+    def stages(self) -> list[str]:
+        """The last stages of the family as `dvc repro` takes them.
+
+        A family that compares nothing has no table; one that keeps embeddings is probed.
+        """
+        probed = any("embeddings" in row.keep for row in self.rows.values())
+        names = [*(["table", "draw"] if self.kinds else []), *(["probe"] if probed else [])]
+        return [self.stage(name) for name in names]
+
+    @property
     def kinds(self) -> list[str]:
         """The names of its comparisons, in the order in which rows.yaml first has them."""
         return list(dict.fromkeys(kind for row in self.rows.values() for kind in row.against))
