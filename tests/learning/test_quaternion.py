@@ -9,12 +9,15 @@ from torch.nn import functional as F
 from harness.config.rows import Row
 from harness.errors import ParamsError
 from harness.extras.bench.plan import count_step
+from harness.learning import loop
+from harness.learning.data import Packed
 from harness.learning.encoders._quaternion import (
     Lift,
     QuaternionConv2d,
     QuaternionLinear,
     difference,
     first_weight,
+    hamilton,
 )
 from harness.learning.network import parameters
 from harness.learning.validation import check
@@ -55,7 +58,7 @@ def test_ij_is_k_and_ji_is_minus_k():
     assert torch.equal(product(j, i), -k)
     layer = linear(4, 4)
     for left in (one, i, j, k):
-        layer.weight.data = left.reshape(4, 1, 1)
+        layer.weight.data = left.reshape(4, 1)
         for right in (one, i, j, k):
             assert torch.equal(layer(right).detach(), product(left, right))
 
@@ -64,7 +67,8 @@ def test_a_linear_layer_is_a_sum_of_hamilton_products():
     layer, x = linear(12, 8), torch.randn(5, 12, generator=generator())
     parts = x.reshape(5, 4, 3).permute(1, 0, 2)  # [4, batch, quaternions]
     expected = sum(
-        product(layer.weight[:, :, n, None], parts[:, None, :, n]) for n in range(3)
+        product(layer.weight.reshape(4, 2, 3)[:, :, n, None], parts[:, None, :, n])
+        for n in range(3)
     )  # [4, outputs, batch]
     torch.testing.assert_close(layer(x), expected.permute(2, 0, 1).reshape(5, 8) + layer.bias)
 
@@ -78,7 +82,7 @@ def test_a_convolution_is_hamilton_products_place_by_place():
         for row in range(3):
             for column in range(3):
                 seen = padded[:, :, n, row : row + 5, column : column + 6].transpose(0, 1)
-                weight = layer.weight[:, :, n, row, column]
+                weight = layer.weight.reshape(4, 3, 2, 3, 3)[:, :, n, row, column]
                 expected += product(weight[:, None, :, None, None], seen[:, :, None])
     torch.testing.assert_close(layer(x), expected.transpose(0, 1).reshape(2, 12, 5, 6))
 
@@ -108,7 +112,9 @@ def test_first_weights_have_parcollets_lengths_and_keep_the_variance():
     torch.manual_seed(0)
     weight = first_weight(4 * 200, 4 * 100, (3, 3))
     scale = 1 / math.sqrt(2 * (200 + 100) * 9)
-    squares = weight.square().sum(dim=0) / scale**2  # χ² with four degrees of freedom
+    squares = (
+        weight.reshape(4, -1).square().sum(dim=0) / scale**2
+    )  # χ² with four degrees of freedom
     assert squares.mean().item() == pytest.approx(4, rel=0.01)
     assert squares.var().item() == pytest.approx(8, rel=0.03)
     assert weight.mean().abs() < 0.01 * scale
@@ -174,6 +180,19 @@ def test_a_quaternion_network_learns(tmp_path, kind):
     row = Row(encoder={"quaternion_cnn10": {"input": kind}}, **ONE_VIEW)
     history = train_cell(cell(tmp_path, tmp_path, row, width=1 / 16, epochs=6)).history
     assert history[-1]["loss_ccc"] < 0.8 * history[0]["loss_ccc"]
+
+
+def test_a_quaternion_network_trains_in_channels_last_too(tmp_path):
+    """Which wide networks have, and all on a GPU."""
+    write_features(tmp_path)
+    wide = cell(tmp_path, tmp_path, Row(encoder="quaternion_cnn10", **ONE_VIEW), width=1 / 4)
+    fabric = loop.fabric_for(wide.train)
+    objective, _, _ = loop.set_up(fabric, wide, Packed(tmp_path, "train", fabric.device))
+    layer = objective.network.encoder.blocks[1].conv2
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+    x = torch.randn(2, 32, 6, 6)
+    expected = F.conv2d(x, hamilton(layer.weight.detach().contiguous()), padding=1)
+    torch.testing.assert_close(layer(x), expected)
 
 
 @pytest.mark.parametrize("name", [*ENCODERS, *(f"half_{name}" for name in ENCODERS)])

@@ -29,17 +29,18 @@ class Params(Strict):
 
 
 def hamilton(weight: Tensor) -> Tensor:
-    """Quaternions [4, outputs, inputs, …] → the real weight [4 × outputs, 4 × inputs, …] of their
-    product from the left."""
+    """Quaternions, part after part [4 × outputs, inputs, …] → the real weight of their product from
+    the left [4 × outputs, 4 × inputs, …]."""
+    parts = weight.chunk(4)
     rows = [
-        torch.cat([sign * weight[part] for part, sign in zip(*row, strict=True)], dim=1)
+        torch.cat([sign * parts[part] for part, sign in zip(*row, strict=True)], dim=1)
         for row in zip(PARTS, SIGNS, strict=True)
     ]
     return torch.cat(rows)
 
 
 def first_weight(outputs: int, inputs: int, kernel: tuple[int, ...] = ()) -> Tensor:
-    """Real outputs and inputs → [4, outputs / 4, inputs / 4, …], random, of Parcollet's lengths.
+    """Real outputs and inputs → [outputs, inputs / 4, …], random, of Parcollet's lengths.
 
     Length: χ with four degrees of freedom, times 1/√(2 (inputs + outputs)), both in quaternions and
     times the places of the kernel; angle uniform; axis at random among those of i, j and k.
@@ -50,7 +51,7 @@ def first_weight(outputs: int, inputs: int, kernel: tuple[int, ...] = ()) -> Ten
     length = scale * torch.randn(4, *shape).square().sum(dim=0).sqrt()
     axis = F.normalize(torch.randn(3, *shape), dim=0)
     angle = (2 * torch.rand(shape) - 1) * math.pi
-    return torch.cat([(length * angle.cos())[None], length * angle.sin() * axis])
+    return torch.cat([length * angle.cos(), *(length * angle.sin() * axis)])
 
 
 class QuaternionConv2d(nn.Module):
