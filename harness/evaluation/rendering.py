@@ -109,6 +109,21 @@ def _scores(table: Table) -> list[Column]:
     ]
 
 
+def _weighed(table: Table) -> list[Column]:
+    """In a family that weighs emotions: the worst one, and how even the weights are."""
+    if not any(row.weighed for row in table.rows):
+        return []
+
+    def worst(row: TableRow) -> str:
+        found = row.weighed
+        return f"{found.worst} {number(found.worst_ccc, 3)}" if found else DASH
+
+    def entropy(row: TableRow) -> str:
+        return number(row.weighed.entropy if row.weighed else None, 2)
+
+    return [Column("worst", worst, "Ĉ", "worst"), Column("entropy", entropy, "", "entropy")]
+
+
 def _gain(table: Table, kind: str) -> list[Column]:
     """A kind of comparison: gain with its interval, p, Holm's p, and the paper's gain."""
     smallest, group = table.smallest_p, f"{kind.capitalize()} gain (%)"
@@ -158,7 +173,7 @@ def _brief_gain(table: Table, kind: str) -> list[Column]:
 def _columns(table: Table) -> list[Column]:
     gains = [column for kind in shown_kinds(table) for column in _gain(table, kind)]
     row = Column("row", lambda row: row.row, "", "row")
-    return [row, *_front(table), *_scores(table), *gains]
+    return [row, *_front(table), *_scores(table), *_weighed(table), *gains]
 
 
 def _brief(table: Table) -> list[Column]:
@@ -205,7 +220,8 @@ def comma_separated(table: Table) -> str:
             "selection": row.selection,
             "seeds": " ".join(map(str, table.seeds)),
             "smallest_p": table.smallest_p,
-            **row.model_dump(exclude={"selection", "reads", "against", "paper"}),
+            **row.model_dump(exclude={"selection", "reads", "against", "paper", "weighed"}),
+            **(row.weighed.model_dump() if row.weighed else {}),
         }
         for kind in table.kinds:
             found = row.against.get(kind)

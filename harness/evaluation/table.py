@@ -8,6 +8,7 @@ from harness.config.statistics import Statistics
 from harness.config.strict import Strict
 from harness.errors import RunError
 from harness.evaluation import floors
+from harness.evaluation.weighed import Weighed, sentences
 from harness.paper import Paper
 
 SPLIT = "dev"
@@ -43,7 +44,8 @@ class PaperCells(Strict):
 
 
 class TableRow(Strict):
-    """A line of the table. `reads`: the readings that the row changes; `against`: kind → gain."""
+    """A line of the table. `reads`: the readings that the row changes; `against`: kind → gain;
+    `weighed`: in a family with rows that weigh their emotions."""
 
     row: str
     selection: str
@@ -56,6 +58,7 @@ class TableRow(Strict):
     ccc_high: float | None
     against: dict[str, Gain]
     paper: PaperCells | None
+    weighed: Weighed | None = None
 
     def printed(self, kind: str) -> float | None:
         """The paper's gain of that kind; None where it has none."""
@@ -235,6 +238,7 @@ def caption(table: Table) -> str:
         *_bootstrap(table, percent),
         *_tests(table, percent),
         *_gains(table),
+        *_weighed(table),
         "Parameters are in millions, for width 1 (as the paper counts) and as trained.",
         *_differences(table),
     ]
@@ -335,6 +339,11 @@ def _gains(table: Table) -> list[str]:
     if others:
         sentences.append(f"significance.md also compares {_over(table, others)}.")
     return sentences
+
+
+def _weighed(table: Table) -> list[str]:
+    found = {row.row: row.weighed for row in table.rows if row.weighed}
+    return sentences(found) if found else []
 
 
 def _over(table: Table, kinds: list[str]) -> str:

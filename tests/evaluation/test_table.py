@@ -91,7 +91,7 @@ def test_keys_that_other_commands_read():
     assert (built["covers"], built["comparisons"]) == ("seeds and speakers", 15)
     assert built["smallest_p"] == 0.01
     row = built["rows"][1]
-    assert set(row) == {"row", "selection", "reads", *MEASURED, "against", "paper"}
+    assert set(row) == {"row", "selection", "reads", *MEASURED, "against", "paper", "weighed"}
     assert (row["row"], row["ccc"]) == ("cnn14-rrtn", 0.6)
     gain = dict.fromkeys(("gain", "gain_low", "gain_high", "p", "p_holm"), 0.5)
     gain |= {"baseline": "resnet18"}

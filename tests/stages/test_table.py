@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -244,3 +245,30 @@ def test_a_table_that_is_written_is_read_back_the_same(readings):
     text = Path("results/toy/readings.json").read_text(encoding="utf-8")
     again = Table.model_validate_json(text)
     assert json.dumps(again.model_dump(), indent=2, ensure_ascii=False) + "\n" == text
+
+
+def test_a_family_that_weighs_emotions_has_the_worst_one_and_the_weights_in_every_form(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "paper.yaml", tmp_path)
+    blocks = {"mine/chae": {"emotions": "chae", "against": {"fixed": "table2/cnn10"}}}
+    write_tree({"cnn10": 0.4, "mine/chae": 0.3}, (1, 2, 3), blocks=blocks)
+    for seed in (1, 2, 3):
+        history = Path(f"runs/toy/mine/chae/{seed}/history.csv")
+        weights = "".join(f",weight_{target}" for target in TARGETS)
+        history.write_text(f"epoch,weight_ccc{weights}\n3,1,1,1,0\n")
+    for stage in (collect, statistics, table):
+        stage.main(["mine"])
+    first, chae = json.loads(Path("results/toy/mine.json").read_text(encoding="utf-8"))["rows"]
+    assert (first["weighed"]["entropy"], first["weighed"]["worst_ccc"]) == (
+        None,
+        pytest.approx(0.4),
+    )
+    assert chae["weighed"]["entropy"] == pytest.approx(math.log(2) / math.log(3))
+    assert chae["weighed"]["worst"] in TARGETS
+    for kind in ("md", "tex", "csv"):
+        text = Path(f"results/toy/mine.{kind}").read_text(encoding="utf-8")
+        assert "entropy" in text
+        assert "0.63" in text
+    assert "with 0 all weight is on one loss" in Path("results/toy/mine.md").read_text("utf-8")
