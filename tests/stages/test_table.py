@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import RunError
 from harness.evaluation.table import Table
-from stages import collect, statistics, table
+from stages import collect, draw, statistics, table
 from tests.fabricated import PAPER, TARGETS, write_params, write_tree
 
 ROOT = Path(__file__).parents[2]
@@ -252,13 +252,14 @@ def test_a_family_that_weighs_emotions_has_the_worst_one_and_the_weights_in_ever
 ):
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "paper.yaml", tmp_path)
-    blocks = {"mine/chae": {"emotions": "chae", "against": {"fixed": "table2/cnn10"}}}
+    one = {"views": ["clean"], "terms": ["ccc"], "against": {"fixed": "table2/cnn10"}}
+    blocks = {"mine/chae": {**one, "emotions": "chae"}}
     write_tree({"cnn10": 0.4, "mine/chae": 0.3}, (1, 2, 3), blocks=blocks)
     for seed in (1, 2, 3):
         history = Path(f"runs/toy/mine/chae/{seed}/history.csv")
         weights = "".join(f",weight_{target}" for target in TARGETS)
         history.write_text(f"epoch,weight_ccc{weights}\n3,1,1,1,0\n")
-    for stage in (collect, statistics, table):
+    for stage in (collect, statistics, table, draw):
         stage.main(["mine"])
     first, chae = json.loads(Path("results/toy/mine.json").read_text(encoding="utf-8"))["rows"]
     assert (first["weighed"]["entropy"], first["weighed"]["worst_ccc"]) == (
@@ -272,3 +273,6 @@ def test_a_family_that_weighs_emotions_has_the_worst_one_and_the_weights_in_ever
         assert "entropy" in text
         assert "0.63" in text
     assert "with 0 all weight is on one loss" in Path("results/toy/mine.md").read_text("utf-8")
+    drawn = Path("results/toy/mine/weights.svg").read_text(encoding="utf-8")
+    assert all(f">{text}<" in drawn for text in ("chae", *TARGETS))
+    assert "CCC, clean view" not in drawn  # the only term: its weight moves nothing
