@@ -10,7 +10,7 @@ from harness.config.training import SpecAugment
 from harness.errors import RunError
 from harness.extras.bench import steps, textbook
 from harness.extras.bench.clips import TARGETS, write_clips
-from harness.extras.bench.steps import PAPER, Bare, Ours, Setting, cell_of, objective_of
+from harness.extras.bench.steps import PAPER, Bare, Ours, Workload, cell_of, objective_of
 from harness.learning.data import Packed
 from harness.learning.losses import barlow_twins, ccc_loss
 from harness.learning.specaugment import masked
@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 
 def setting(folder, encoder="cnn10"):
-    return Setting(encoder, 0.03125, BATCH, FRAMES, 1, str(folder))
+    return Workload(encoder, 0.03125, BATCH, FRAMES, 1, str(folder))
 
 
 def test_a_file_a_clip_holds_what_the_packed_array_holds(folder):
