@@ -22,7 +22,7 @@ from harness.extras.audit.gains import cell_findings, gains, joint_findings, sco
 from harness.extras.audit.networks import counts as parameter_counts
 from harness.extras.audit.networks import parameter_findings
 from harness.extras.audit.report import build, counts, markdown, printed_numbers
-from harness.extras.audit.rounding import Gain, allowed, smallest_conflicts, span
+from harness.extras.audit.rounding import PrintedGain, allowed, smallest_conflicts, span
 from harness.extras.audit.sentences import sentence_findings
 from harness.extras.audit.significance import difference_findings, units_needed, z_bounds
 from harness.paper import Printed, read_paper
@@ -313,8 +313,8 @@ def test_bounds_of_z_hold_every_grid_point_and_are_no_wider_than_needed(doctored
 def test_a_gain_from_no_number_and_one_from_its_rounding():
     one = {"a": Printed("0.5"), "b": Printed("0.5")}
     assert allowed(one, [], {"a": 1}) == pytest.approx((0.45, 0.55))
-    assert allowed(one, [Gain("g", "a", "b", Printed("0"))], {"a": 1, "b": -1})[1] < 0.003
-    assert allowed(one, [Gain("g", "a", "b", Printed("30"))], {"a": 1}) is None
+    assert allowed(one, [PrintedGain("g", "a", "b", Printed("0"))], {"a": 1, "b": -1})[1] < 0.003
+    assert allowed(one, [PrintedGain("g", "a", "b", Printed("30"))], {"a": 1}) is None
 
 
 # Parameters, units and the report.
