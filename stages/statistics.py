@@ -10,7 +10,7 @@ from harness.config.rows import Family, read_family, read_rows
 from harness.config.statistics import Statistics
 from harness.config.strict import block, profile
 from harness.errors import RunError
-from harness.evaluation.moments import read_moments, selected
+from harness.evaluation.moments import epochs_of, read_moments, selected
 from harness.evaluation.significance import comparisons, gather, scores
 from harness.options import family_named
 from harness.stage import run
@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
         moments = selected(collected, selections)
     except RunError as error:
         raise RunError(f"{source}: {error}; run `dvc repro {family.stage('collect')}`") from None
+    averaged = epochs_of(collected, selections)
     rng = np.random.default_rng(settings.seed)
     evidence = gather(moments, settings.resamples, settings.level, rng)
     compared = comparisons(evidence, _baselines(family))
@@ -50,7 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
             kind: found and {"baseline": names[found.pop("baseline")], **found}
             for kind, found in compared[place].items()
         }
-        row = {**score, "selection": selections[place], **facts, "comparisons": named}
+        chosen = {"selection": selections[place], "averaged": averaged[place]}
+        row = {**score, **chosen, **facts, "comparisons": named}
         numbers[name] = rounded(row)
     write(source.with_name("statistics.json"), numbers)
     write(source.with_name("metrics.json"), {name: row["ccc"] for name, row in numbers.items()})

@@ -46,8 +46,9 @@ class Readings(Strict):
     head_dropout: Share = Field(description="dropout before the hidden layer of CNN10 and CNN14")
     padding: Literal["zero_db", "silence"] = Field(description="what follows a short clip")
     dev_crop: Literal["first", "random"] = Field(description="which part of a long dev clip counts")
-    selection: Literal["last", "best", "held_out"] = Field(
-        description="epoch that is reported: last, best on dev, best on held-out train speakers"
+    selection: Literal["last", "best", "held_out", "late"] = Field(
+        description="epochs that are reported: last, best on dev, best on held-out train speakers, "
+        "mean over the late ones"
     )
     twin_forward: Literal["two_passes", "joint"] = Field(
         description="batch statistics of each view alone, or of both together"

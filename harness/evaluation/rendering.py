@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
-from harness.evaluation.table import Table, TableRow, caption, ranks, shown_kinds, warning
+from harness.evaluation.caption import caption, warning
+from harness.evaluation.table import Table, TableRow, ranks, shown_kinds
 
 WIDTH = 100  # columns of the terminal table
 DASH = "–"
@@ -205,7 +206,7 @@ def comma_separated(table: Table) -> str:
             "selection": row.selection,
             "seeds": " ".join(map(str, table.seeds)),
             "smallest_p": table.smallest_p,
-            **row.model_dump(exclude={"selection", "reads", "against", "paper"}),
+            **row.model_dump(exclude={"selection", "averaged", "reads", "against", "paper"}),
         }
         for kind in table.kinds:
             found = row.against.get(kind)

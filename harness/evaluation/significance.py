@@ -79,8 +79,8 @@ def headline(
         return Headline(found.difference, found.low, found.high, p, smallest, found.df, BOTH)
     if weights is None:
         weights = speaker_weights(speakers, RESAMPLES, np.random.default_rng(0))
-    scores = resampled_scores(np.stack([row, baseline]), weights, finish).mean(axis=-1)
-    resampled = scores[:, 0] - scores[:, 1]
+    ours, theirs = (_resampled(sums, weights, finish).mean(axis=-1) for sums in (row, baseline))
+    resampled = ours - theirs
     low, high = percentile(resampled, level)
     return Headline(observed, low, high, covers=SPEAKERS)
 
@@ -101,13 +101,15 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What all comparisons share: sums [rows, seeds, speakers, targets, k] and what `finish` makes
-    of them, the measure's mean over targets: observed [rows, seeds], resampled [R, rows, seeds],
-    without each speaker [rows, seeds, speakers]; the resamples' weights and the patterns of swaps.
-    With one speaker R is 0 and nobody is left out. Without more said, the measure is CCC.
+    """What all comparisons share: of each row the sums [seeds, speakers, targets, k] and what
+    `finish` makes of them, the measure's mean over targets: observed [rows, seeds], resampled
+    [R, rows, seeds], without each speaker [rows, seeds, speakers]; the resamples' weights and the
+    patterns of swaps. Rows may have another number of targets, where their score is a mean over
+    epochs too. With one speaker R is 0 and nobody is left out. Without more said, the measure is
+    CCC.
     """
 
-    moments: Array
+    moments: Sequence[Array]
     weights: NDArray[np.int32]
     level: float
     pattern: NDArray
@@ -119,21 +121,27 @@ class Evidence:
 
 
 def gather(
-    moments: Array,
+    moments: Sequence[Array] | Array,
     resamples: int,
     level: float,
     rng: np.random.Generator,
     finish: Finish = ccc_from_moments,
 ) -> Evidence:
     """Draw the resamples and swaps that every comparison uses."""
-    rows, seeds, speakers = moments.shape[:3]
-    weights, without = np.empty((0, speakers), dtype=np.int32), np.empty((rows, seeds, 0))
+    rows, (seeds, speakers) = list(moments), moments[0].shape[:2]
+    weights, without = np.empty((0, speakers), dtype=np.int32), np.empty((len(rows), seeds, 0))
     if speakers > 1:
         weights = speaker_weights(speakers, resamples, rng)
-        without = leave_one_out(moments, finish)
+        without = np.stack([leave_one_out(row, finish) for row in rows])
     pattern, exact = swaps(speakers, resamples, rng)
-    observed, scores = mean_score(moments, finish), resampled_scores(moments, weights, finish)
-    return Evidence(moments, weights, level, pattern, exact, observed, scores, without, finish)
+    observed = np.stack([mean_score(row, finish) for row in rows])
+    scores = np.stack([_resampled(row, weights, finish) for row in rows], axis=1)
+    return Evidence(rows, weights, level, pattern, exact, observed, scores, without, finish)
+
+
+def _resampled(row: Array, weights: NDArray[np.int32], finish: Finish) -> Array:
+    """[R, seeds] from one row's sums."""
+    return resampled_scores(row[np.newaxis], weights, finish)[:, 0]
 
 
 def scores(evidence: Evidence) -> list[Numbers]:
@@ -239,8 +247,7 @@ def _permutation_test(evidence: Evidence, i: int, j: int) -> Numbers:
     rows = evidence.moments[i], evidence.moments[j]
     permuted = swapped_differences(*rows, evidence.pattern, evidence.finish)
     p = p_permutation(difference, permuted.mean(axis=-1), evidence.exact)
-    speakers = evidence.moments.shape[2]
-    smallest = floors.over_speakers("permutation", speakers, 2 / (len(permuted) + 1))
+    smallest = floors.over_speakers("permutation", rows[0].shape[1], 2 / (len(permuted) + 1))
     return _test(SPEAKERS, floors.told(p, smallest), smallest, exact=evidence.exact)
 
 
@@ -258,7 +265,7 @@ def _seed_tests(differences: Array, level: float) -> dict[str, Numbers]:
 
 def _fisher_test(evidence: Evidence, i: int, j: int) -> Numbers:
     """The "paper-style" test; None with so few clips that it does not exist, and but for CCC."""
-    clips = float(evidence.moments[i, 0, :, 0, 0].sum())
+    clips = float(evidence.moments[i][0, :, 0, 0].sum())
     if clips <= 3 or evidence.finish is not ccc_from_moments:
         return _test(CLIPS, z=None)
     ours, theirs = (np.clip(evidence.observed[k].mean(), -1, 1) for k in (i, j))

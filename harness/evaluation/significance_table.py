@@ -5,8 +5,9 @@ from typing import Any
 from tabulate import tabulate
 
 from harness.evaluation import floors
+from harness.evaluation.caption import warning
 from harness.evaluation.rendering import corrected, interval, probability
-from harness.evaluation.table import Table, baselines, warning
+from harness.evaluation.table import Table, baselines
 
 TESTS = {
     "mrmc": "seeds as readers, speakers as cases (Dorfman-Berbaum-Metz, Obuchowski-Rockette, "

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from harness.evaluation.caption import caption
 from harness.evaluation.rendering import (
     comma_separated,
     corrected,
@@ -13,7 +14,6 @@ from harness.evaluation.rendering import (
     probability,
     show,
 )
-from harness.evaluation.table import caption
 from tests.evaluation.test_table import NAMES, family, readings_table, table
 
 FACTS = {

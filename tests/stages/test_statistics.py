@@ -84,6 +84,19 @@ def test_the_selection_of_params_is_used(tree):
     assert results()["cnn10"]["ccc"] == pytest.approx(0.41, abs=1e-6)
 
 
+def test_late_is_the_mean_of_each_late_epochs_score_with_all_tests(tree):
+    collect.main(["table2"])
+    write_params(list(TRUTH), [1, 2, 3], selection="late")
+    row = results()["cnn10-rrtn"]
+    assert (row["selection"], row["averaged"]) == ("late", 3)
+    assert row["ccc"] == pytest.approx(0.48, abs=1e-6)
+    assert row["ccc_sd"] == pytest.approx(0.004, abs=1e-6)
+    local = row["comparisons"]["local"]
+    assert local["difference"] == pytest.approx(0.1, abs=1e-6)
+    for test in ("mrmc", "permutation", "sign flip", "t", "fisher z"):
+        assert 0 < local["tests"][test]["p"] <= 1
+
+
 def test_gains_follow_from_the_printed_scores_but_for_one_row(tmp_path, monkeypatch):
     """Ĉ as the paper prints it gives the paper's gains, and 3.4 where the paper has 3.6."""
     monkeypatch.chdir(tmp_path)
