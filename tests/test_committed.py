@@ -10,6 +10,7 @@ from harness.evaluation.rendering import comma_separated, latex, markdown, numbe
 from harness.evaluation.significance_table import significance_table
 from harness.evaluation.table import Table
 from harness.extras.bench import report as bench
+from harness.extras.simulation import pooling
 from harness.extras.simulation.report import fewest
 
 ROOT = Path(__file__).parents[1]
@@ -126,6 +127,18 @@ def test_the_headline_keeps_its_level_and_coverage_where_the_truth_is_known():
     for each in headline:
         assert 0.93 <= each["covered"] <= 0.97
         assert each["gain"] != 0 or 0.04 <= each["rejected"] <= 0.06
+
+
+def test_the_headline_keeps_its_level_whatever_rows_vary_how_much_and_pooling_does_not():
+    content = json.loads((ROOT / "results/simulation/pooling.json").read_text(encoding="utf-8"))
+    text = (ROOT / "results/simulation/pooling.md").read_text(encoding="utf-8")
+    assert text == pooling.markdown(content)
+    rates = {test: [] for test in pooling.TESTS}
+    for each in content["settings"]:
+        rates[each["test"]].append(each["false_positives"])
+    assert all(0.04 <= rate <= 0.06 for rate in rates["its pair"])
+    for test in ("its encoder", "the table", "shrunk", "the larger"):
+        assert max(rates[test]) > 0.08
 
 
 def test_the_readme_says_what_the_simulation_found():

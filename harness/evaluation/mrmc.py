@@ -3,6 +3,11 @@
 Radiology asks whether a difference between two modalities would hold for other readers and other
 cases (Dorfman, Berbaum and Metz 1992; Obuchowski and Rockette 1995). Here the modalities are a row
 and its baseline, every seed trains both, and every seed sees every dev speaker.
+
+The variance is of these two rows alone. Obuchowski and Rockette pool it over all modalities of a
+study, which with three seeds finds twice as many true differences (80 % instead of 39 %) where all
+rows vary alike over seeds; where three of nine rows vary three times as much, a true null is then
+rejected in .1 to 21 % of the draws, without pooling in 4 to 6 % (results/simulation/pooling.md).
 """
 
 from typing import NamedTuple
