@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.evaluation import floors
-from harness.evaluation.rendering import comma_separated, latex, markdown, number, probability
+from harness.evaluation.columns import number, probability
+from harness.evaluation.rendering import comma_separated, latex, markdown
 from harness.evaluation.significance_table import significance_table
 from harness.evaluation.table import Table
 from harness.extras.bench import report as bench
@@ -40,7 +41,9 @@ def test_committed_tests_of_significance_are_their_json_rendered(path):
     folder = path.with_suffix("")
     statistics = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
     text = (folder / "significance.md").read_text(encoding="utf-8")
-    assert text == significance_table(statistics, read(path))
+    power = folder / "power.json"
+    found = json.loads(power.read_text(encoding="utf-8")) if power.is_file() else None
+    assert text == significance_table(statistics, read(path), found)
 
 
 @pytest.mark.parametrize("path", TABLES, ids=name)

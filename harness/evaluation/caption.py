@@ -27,6 +27,7 @@ def caption(table: Table) -> str:
         f"({', '.join(map(str, seeds))}).",
         *_rows(table),
         *_score(table),
+        *_trend(table),
         "± is the standard deviation over seeds."
         if len(seeds) > 1
         else "± would be the standard deviation over seeds: n/a with one seed.",
@@ -79,6 +80,18 @@ def _epochs(row: TableRow) -> str:
     }[row.selection]
 
 
+def _trend(table: Table) -> list[str]:
+    """What the words of the column 'trend' mean."""
+    if not any(row.trend for row in table.rows):
+        return []
+    return [
+        f"'trend' is the slope of {SPLIT} Ĉ over the last third of the epochs, with its "
+        f"{100 * table.level:g} % t interval over seeds: still rising or falling where the "
+        "interval leaves out 0, flat where it leaves no room for a change of 5 % of Ĉ in that "
+        "time, else unclear."
+    ]
+
+
 def _bootstrap(table: Table, percent: str) -> list[str]:
     if table.rows[0].ccc_low is None:
         return [f"There is one {SPLIT} speaker, so there is no interval and no p."]
@@ -120,6 +133,19 @@ def _tests(table: Table, percent: str) -> list[str]:
         "p (two-tailed, of the difference of Ĉ) is of that test; ≤ marks a p at the smallest that "
         f"so many seeds and speakers can vouch for. Holm corrects p for the table's "
         f"{table.comparisons} comparisons. {beside}",
+        *_power(table),
+    ]
+
+
+def _power(table: Table) -> list[str]:
+    if not any(
+        gain.detects_gain is not None for row in table.rows for gain in row.against.values()
+    ):
+        return []
+    return [
+        "'detects' is the smallest true gain (%) that this test, with the variance seen here, "
+        f"finds with a probability of 80 % (p ≤ {1 - table.level:g}, before Holm's correction): no "
+        "difference seen does not speak against a smaller one."
     ]
 
 

@@ -13,7 +13,8 @@ MEASURED = ("params", "params_trained", "ccc", "ccc_sd", "ccc_low", "ccc_high")
 
 
 class Gain(Strict):
-    """A row over its `baseline`: relative gain of Ĉ in percent with its interval, p, Holm's p.
+    """A row over its `baseline`: relative gain of Ĉ in percent with its interval, p, Holm's p,
+    and the smallest gain that the design finds with 80 % power.
 
     None where there is too little for it.
     """
@@ -24,6 +25,7 @@ class Gain(Strict):
     gain_high: float | None
     p: float | None
     p_holm: float | None
+    detects_gain: float | None = None
 
 
 class PaperCells(Strict):
@@ -41,13 +43,14 @@ class PaperCells(Strict):
 
 
 class TableRow(Strict):
-    """A line of the table. `averaged`: the epochs of which Ĉ is the mean; `reads`: the readings
-    that the row changes; `against`: kind → gain.
+    """A line of the table. `averaged`: the epochs of which Ĉ is the mean; `trend`: whether dev Ĉ
+    has flattened, in words; `reads`: the readings that the row changes; `against`: kind → gain.
     """
 
     row: str
     selection: str
     averaged: int = 1
+    trend: str | None = None
     reads: dict[str, Any]
     params: int
     params_trained: int
@@ -142,7 +145,7 @@ def build(
 def _numbers(statistics: dict[str, dict[str, Any]], family: Family, full: str) -> dict[str, Any]:
     name = family.label(full)
     numbers = statistics.get(name)
-    wanted = (*MEASURED, "selection", "averaged", "arithmetic", "comparisons")
+    wanted = (*MEASURED, "selection", "averaged", "trend", "arithmetic", "comparisons")
     missing = [key for key in wanted if key not in (numbers or {})]
     if numbers is None or missing:
         what = f"row '{name}'" if numbers is None else f"'{missing[0]}' of row '{name}'"
@@ -162,6 +165,7 @@ def _row(name: str, block: Row, numbers: dict[str, Any], paper: PaperCells | Non
         row=name,
         selection=numbers["selection"],
         averaged=numbers["averaged"],
+        trend=numbers["trend"] and numbers["trend"]["word"],
         reads={**block.readings, **longer},
         **{key: numbers[key] for key in MEASURED},
         against=against,

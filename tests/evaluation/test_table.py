@@ -51,7 +51,7 @@ def statistics(of, selection="last", smallest_p=0.01, facts=None, gains=None, se
         }
         chosen = (selections or {}).get(name, selection)
         own = {"ccc": 0.5 + 0.1 * i, "selection": chosen, "comparisons": compared}
-        own["averaged"] = 4 if chosen == "late" else 1
+        own |= {"averaged": 4 if chosen == "late" else 1, "trend": {"word": "flat"}}
         found[name] = numbers | own
     return found
 
@@ -84,9 +84,18 @@ def test_keys_that_other_commands_read():
     assert (built["covers"], built["comparisons"]) == ("seeds and speakers", 15)
     assert built["smallest_p"] == 0.01
     row = built["rows"][1]
-    assert set(row) == {"row", "selection", "averaged", "reads", *MEASURED, "against", "paper"}
+    assert set(row) == {
+        "row",
+        "selection",
+        "averaged",
+        "trend",
+        "reads",
+        *MEASURED,
+        "against",
+        "paper",
+    }
     assert (row["row"], row["ccc"]) == ("cnn14-rrtn", 0.6)
-    gain = dict.fromkeys(("gain", "gain_low", "gain_high", "p", "p_holm"), 0.5)
+    gain = dict.fromkeys(("gain", "gain_low", "gain_high", "p", "p_holm", "detects_gain"), 0.5)
     gain |= {"baseline": "resnet18"}
     assert row["against"] == {"local": gain, "global": gain}
     assert row["paper"] == {

@@ -10,7 +10,7 @@ from harness.errors import ParamsError, RunError
 from harness.evaluation.ccc import mean_ccc
 from harness.evaluation.moments import read_moments, selected
 from stages import collect
-from tests.fabricated import TARGETS, write_params, write_tree
+from tests.fabricated import EPOCHS, TARGETS, write_params, write_tree
 
 TRUTH = {"cnn10": 0.4, "cnn10-rrtn": 0.5}
 CELL = Path("runs/toy/table2/cnn10-rrtn/2")
@@ -78,7 +78,7 @@ def test_moments_hold_every_selection_and_name_their_axes(tree):
     assert found["speakers"].tolist() == [f"s{i:02d}" for i in range(12)]
     assert found["params"].tolist() == [1_230_000] * 2
     assert found["arithmetic"].tolist() == [[f"32-true on processor {s}" for s in (1, 2)]] * 2
-    assert (found["width"].tolist(), found["epochs"].tolist()) == ([0.5] * 2, [3] * 2)
+    assert (found["width"].tolist(), found["epochs"].tolist()) == ([0.5] * 2, [EPOCHS] * 2)
 
 
 def test_history_is_kept_with_row_and_seed_first(tree):
@@ -87,7 +87,7 @@ def test_history_is_kept_with_row_and_seed_first(tree):
     collect.main(["table2"])
     history = pd.read_csv("results/toy/table2/history.csv")
     assert list(history)[:3] == ["row", "seed", "epoch"]
-    assert len(history) == 2 * 2 * 3
+    assert len(history) == 2 * 2 * EPOCHS
     here = (history["row"] == "cnn10-rrtn") & (history["seed"] == 2)
     assert history["w_bt"].notna().tolist() == here.tolist()
 
