@@ -92,7 +92,8 @@ def seeds_needed(found: Components, speakers: int, difference: float, level: flo
 def plan(
     comparisons: Sequence[dict[str, Any]], seeds: int, speakers: int, level: float
 ) -> dict[str, Any] | None:
-    """How many seeds a gain of each of `GAINS` takes, by the number of dev speakers.
+    """The smallest gain (%) that this design finds, and how many seeds each of `GAINS` takes, by
+    the number of dev speakers.
 
     `comparisons`: of one kind, as harness.evaluation.significance gives them. Their variances are
     averaged, and so are their baselines' Ĉ, of which a gain is a share. None where none has any.
@@ -111,4 +112,5 @@ def plan(
         for gain in GAINS
         for size in sorted({speakers, 2 * speakers, HUME_VB})
     ]
-    return {"baseline": base, "variances": found._asdict(), "needed": needed}
+    now = 100 * detectable(*design(found, seeds, speakers), level) / base
+    return {"baseline": base, "variances": found._asdict(), "detects": now, "needed": needed}

@@ -63,19 +63,21 @@ def _power(power: dict[str, Any], table: Table) -> list[str]:
             sizes = [each["speakers"] for each in some]
             seeds = [str(each["seeds"] or f"> {power['most']:,}") for each in some]
             variances = [_sd(plan["variances"][name]) for name in ("seeds", "speakers", "both")]
-            lines.append([kind, f"{gain} %", f"{plan['baseline']:.3f}", *variances, *seeds])
+            front = [kind, f"{plan['baseline']:.3f}", *variances, f"{plan['detects']:.1f} %"]
+            lines.append([*front, f"{gain} %", *seeds])
     if not lines:
         return []
     about = (
-        f"The fewest seeds with which the headline finds a true gain with a probability of "
-        f"{100 * power['power']:g} % (p ≤ {1 - table.level:g}, before Holm's correction), by the "
-        "number of dev speakers. The standard deviations are of a paired difference's "
-        "pseudo-values: over seeds, over speakers, and of a seed on a speaker, averaged over the "
-        "comparisons of a kind; the gain is a share of the mean Ĉ of their baselines. The headline "
-        f"takes at least three seeds. Estimated from {len(table.seeds)} seeds, so rough "
-        "(docs/protocol.md#power)."
+        f"The smallest true gain that this design ({len(table.seeds)} seeds, {power['speakers']} "
+        "dev speakers) detects, and the fewest seeds with which the headline finds a gain of 2 or "
+        "5 %, by the number of dev speakers; each with a probability of "
+        f"{100 * power['power']:g} % (p ≤ {1 - table.level:g}, before Holm's correction). The "
+        "standard deviations are of a paired difference's pseudo-values: over seeds, over "
+        "speakers, and of a seed on a speaker, averaged over the comparisons of a kind; a gain is "
+        "a share of the mean Ĉ of their baselines. The headline takes at least three seeds. "
+        f"Estimated from {len(table.seeds)} seeds, so rough (docs/protocol.md#power)."
     )
-    head = ["comparison", "gain", "baseline Ĉ", "sd seeds", "sd speakers", "sd both"]
+    head = ["comparison", "baseline Ĉ", "sd seeds", "sd speakers", "sd both", "detects", "gain"]
     head += [f"seeds with {size} speakers" for size in sizes]
     return ["## What a gain takes", about, _markdown(lines, head, texts=1)]
 

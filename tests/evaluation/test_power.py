@@ -101,5 +101,7 @@ def test_a_plan_is_by_gain_and_number_of_speakers_with_the_mean_baseline():
     expected = [(gain, size) for gain in GAINS for size in (49, 98, 568)]
     assert [(line["gain"], line["speakers"]) for line in found["needed"]] == expected
     own = pooled([components(mean_squares(values), 3, 49)])
+    smallest = detectable(*design(own, 3, 49), 0.95)
+    assert found["detects"] == pytest.approx(100 * smallest / 0.25)
     assert found["needed"][-1]["seeds"] == seeds_needed(own, 568, 0.0125, 0.95)
     assert plan([{**each, "gain": None}], 3, 49, 0.95) is None

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import RunError
 from harness.evaluation.table import Table
-from stages import collect, statistics, table
+from stages import collect, draw, statistics, table
 from tests.fabricated import PAPER, TARGETS, write_params, write_tree
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ def test_what_a_gain_takes_is_told_of_each_kind_where_seeds_are_enough(readings)
     rows = [line for line in lines if line[0] == "paper"]
     seeds = [str(each["seeds"] or "> 1,000") for each in known["needed"]]
     assert [cell for row in rows for cell in row[-3:]] == seeds
-    assert [row[1:3] for row in rows] == [["2 %", "0.400"], ["5 %", "0.400"]]
+    assert [[row[1], row[6]] for row in rows] == [["0.400", "2 %"], ["0.400", "5 %"]]
     head = next(line for line in lines if line[0] == "comparison")
     assert head[-3:] == [f"seeds with {size} speakers" for size in (12, 24, 568)]
 
@@ -254,6 +254,17 @@ def test_another_family_has_the_same_table_beside_the_rows_that_it_names(reading
     assert "In the row cnn10 it is of each cell's best epoch" in text
     assert "ccc_loss pooled" in text
     assert "Rows that begin with table2/ are those of Table 2" in text
+
+
+def test_the_pictures_are_drawn_from_the_history_and_the_table(readings):
+    draw.main(["readings"])
+    folder = Path("results/toy/readings")
+    text = {name: (folder / f"{name}.svg").read_text("utf-8") for name in ("curves", "forest")}
+    assert "pooled  over table2/cnn10" in text["forest"]
+    assert all(f">{row}</text>" in text["curves"] for row in ("table2/cnn10", "pooled", "cnn10"))
+    Path("results/toy/readings.json").unlink()
+    with pytest.raises(RunError, match=r"readings.json is missing; run `dvc repro families/dvc.ya"):
+        draw.main(["readings"])
 
 
 def test_a_table_that_is_written_is_read_back_the_same(readings):
