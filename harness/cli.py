@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from harness.errors import HarnessError
@@ -50,15 +51,20 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--jobs", type=jobs, default=2, help="processes side by side (default: 2)")
     parser.add_argument("--seed", type=seed, default=0, help="from which all draws follow")
     parser.add_argument("--speakers", type=int, nargs="+", help="only these sizes")
+    pooling = "only whether the variance over seeds should be pooled over rows: pooling.md"
+    parser.add_argument("--pooling", action="store_true", help=pooling)
     parser.add_argument("--out", default="results/simulation", help="where the report goes")
     parser.add_argument("--scratch", default="scratch/simulation", help="what is done is kept here")
     parser.set_defaults(command=_simulate)
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from harness.extras.simulation.command import simulate
+    from harness.extras.simulation import command, pooling
 
-    simulate(options)
+    if options.pooling:
+        pooling.write(Path(options.out), options.draws, options.seed)
+    else:
+        command.simulate(options)
 
 
 def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -466,7 +466,7 @@ EDITS = {
     "a family": (lambda params, rows: params["families"].update(mine={}), set()),
     "resamples": (
         lambda params, rows: params["statistics"].update(resamples=300),
-        {"statistics", "table"},
+        {"statistics", "table", "draw"},
     ),
 }
 
@@ -499,7 +499,7 @@ def test_a_new_family_leaves_every_trained_row_as_it_is(family, settings):
         ("harness/description/duplicates.py", {"table1"}),
         ("harness/evaluation/rendering.py", AFTER),
         ("parts/__init__.py", TRAIN | AFTER),
-        ("paper.yaml", {"table", "table1", "audit"}),
+        ("paper.yaml", {"table", "draw", "table1", "audit"}),
     ],
 )
 def test_editing_a_module_makes_stale_what_may_use_it(tree, file, expected):
