@@ -62,7 +62,10 @@ def test_a_rule_resumed_after_a_kill_equals_the_unbroken(features, tmp_path, nam
     killed_after(2, broken)
     assert_same(train_cell(broken), unbroken)
     names = TARGETS if kind == "emotions" else TWINS["terms"]
-    assert all(math.isfinite(unbroken.history[-1][f"weight_{each}"]) for each in names)
+    last = unbroken.history[-1]
+    assert all(math.isfinite(last[f"weight_{each}"]) for each in names)
+    if kind == "terms":
+        assert sum(last[f"share_{each}"] for each in names) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("kind", ["terms", "emotions"])
