@@ -27,6 +27,7 @@ def _call(arguments: Sequence[str]) -> None:
     _add_check(commands)
     _add_diff(commands)
     _add_bench(commands)
+    _add_readme(commands)
     options = parser.parse_args(arguments)
     options.command(options)
 
@@ -41,6 +42,18 @@ def _validate(options: argparse.Namespace) -> None:
     from harness.learning.validation import summary
 
     print(summary())
+
+
+def _add_readme(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "write the numbers in README.md from the results that are committed"
+    parser = commands.add_parser("readme", help=text, description=text)
+    parser.set_defaults(command=_readme)
+
+
+def _readme(options: argparse.Namespace) -> None:
+    from harness.report.readme import rewrite
+
+    rewrite(options)
 
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
