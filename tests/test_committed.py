@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from harness.evaluation import floors
-from harness.evaluation.columns import number, probability
 from harness.evaluation.rendering import comma_separated, latex, markdown
 from harness.evaluation.significance_table import significance_table
 from harness.evaluation.table import Table
@@ -59,25 +58,6 @@ def test_a_committed_row_of_table_2_is_the_same_wherever_it_stands(path):
     for row in read(path).rows:
         if row.row.startswith("table2/") and read(path).seeds == own.seeds:
             assert row.ccc == pytest.approx(scores[row.row], abs=1e-6)
-
-
-@pytest.mark.parametrize("path", TABLE2, ids=name)
-def test_the_readme_shows_the_committed_table(path):
-    table = read(path)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for row in table.rows:
-        gains = [
-            text
-            for kind in ("local", "global")
-            for gain in [row.against.get(kind)]
-            for text in (
-                number(gain.gain if gain else None, 1),
-                probability(gain.p if gain else None, table.smallest_p),
-            )
-        ]
-        interval = f"[{row.ccc_low:.3f}, {row.ccc_high:.3f}]"
-        cells = [row.row, f"{row.ccc:.3f} ± {row.ccc_sd:.3f}", interval, *gains]
-        assert f"| {' | '.join(cells)} |" in readme
 
 
 def test_default_rows_learn_and_stay_under_the_ceiling():
