@@ -1,4 +1,4 @@
-"""statistics.json and paper.yaml → <family>.md, .csv, .json, .tex, and significance.md."""
+"""Statistics, power and the paper → <family>.md, .csv, .json, .tex, and significance.md."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
     }
     for kind, text in texts.items():
         (folder / f"{family.name}.{kind}").write_text(text, encoding="utf-8")
-    evidence = significance_table(statistics, table)
+    power = read_json(folder / family.name / "power.json", remedy)
+    evidence = significance_table(statistics, table, power)
     (folder / family.name / "significance.md").write_text(evidence, encoding="utf-8")
     show(table)
     places = [Path("scratch", name, full) for full in family.rows]

@@ -74,7 +74,7 @@ class Cell:
     @property
     def checkpoint(self) -> Path:
         """Where an unfinished cell goes on from."""
-        return self.scratch / self.name / f"{self.seed}.ckpt"
+        return self.scratch / self.name / f"{self.seed}.safetensors"
 
     @property
     def circumstances(self) -> Path:

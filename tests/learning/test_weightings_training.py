@@ -65,7 +65,10 @@ def test_a_rule_resumed_after_a_kill_equals_the_unbroken(features, tmp_path, nam
     killed_after(2, broken)
     assert_same(train_cell(broken), unbroken)
     names = TARGETS if kind == "emotions" else TWINS["terms"]
-    assert all(math.isfinite(unbroken.history[-1][f"weight_{each}"]) for each in names)
+    last = unbroken.history[-1]
+    assert all(math.isfinite(last[f"weight_{each}"]) for each in names)
+    if kind == "terms":
+        assert sum(last[f"share_{each}"] for each in names) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("kind", ["terms", "emotions"])
@@ -104,7 +107,7 @@ def test_the_family_has_every_rule_over_terms_and_over_emotions_and_nothing_else
     """`fixed` is Table 2's: CNN10 with and without RRTN, whose blocks the rows have."""
     rows = read_rows(ROOT / "rows.yaml")
     own = {name: row for name, row in rows.items() if name.startswith("weighting/")}
-    rules = {file.stem for file in (HERE / "weightings").glob("[!_]*.py")} - {"fixed"}
+    rules = {file.stem for file in (HERE / "weightings").glob("[!_]*.py")} - {"fixed", "ended"}
     for kind, part, fixed in (
         ("terms", "weighting", "table2/cnn10-rrtn"),
         ("emotions", "emotions", "table2/cnn10"),

@@ -73,6 +73,19 @@ def test_all_tests_of_all_comparisons_stand_side_by_side(tree):
     assert "The smallest p that the sign flip can reach with 2 seeds is 0.5." in text
 
 
+def test_what_a_gain_takes_is_told_of_each_kind_where_seeds_are_enough(readings):
+    text = Path("results/toy/readings/significance.md").read_text(encoding="utf-8")
+    known = json.loads(Path("results/toy/readings/power.json").read_text())["kinds"]["paper"]
+    section = text.split("## What a gain takes")[1].split("## The tests")[0]
+    lines = [[c.strip() for c in line.strip("|").split("|")] for line in section.splitlines()]
+    rows = [line for line in lines if line[0] == "paper"]
+    seeds = [str(each["seeds"] or "> 1,000") for each in known["needed"]]
+    assert [cell for row in rows for cell in row[-3:]] == seeds
+    assert [[row[1], row[6]] for row in rows] == [["0.400", "2 %"], ["0.400", "5 %"]]
+    head = next(line for line in lines if line[0] == "comparison")
+    assert head[-3:] == [f"seeds with {size} speakers" for size in (12, 24, 568)]
+
+
 SIZES = [(1, 12), (2, 12), (3, 12), (21, 12), (25, 12), (1, 1), (3, 1), (25, 1)]
 SIZES += [(1, 2), (2, 2), (3, 2), (3, 3), (2, 6), (3, 5), (3, 6), (21, 30)]
 
@@ -118,6 +131,8 @@ def test_all_that_can_be_computed_is_whatever_the_seeds_and_speakers(
         assert "There is no headline" in Path("results/toy/table2/significance.md").read_text(
             "utf-8"
         )
+    significance = Path("results/toy/table2/significance.md").read_text("utf-8")
+    assert ("## What a gain takes" in significance) == (seeds >= 3 and speakers > 1)
     stars = texts[2].count("*") - texts[2].count("* marks")
     assert (stars > 0) == (headline and 3 * bound <= 0.05)
 
@@ -231,14 +246,26 @@ def test_another_family_has_the_same_table_beside_the_rows_that_it_names(reading
     text = Path("results/toy/readings.md").read_text(encoding="utf-8")
     head = [cell.strip() for cell in text.splitlines()[2].strip("|").split("|")]
     assert head == [
-        *("row", "reads", "params (M)", "trained (M)", "paper (M)", "Ĉ ± sd", "95 % interval"),
-        *("paper Ĉ", "paper gain (%)", "p (paper)", "Holm (paper)"),
+        *("row", "reads", "params (M)", "trained (M)", "paper (M)", "Ĉ ± sd", "trend"),
+        *("95 % interval", "paper Ĉ", "paper gain (%)", "p (paper)", "Holm (paper)"),
+        "detects (paper)",
     ]
     assert "The family readings on the corpus toy with 3 seeds" in text
     assert "Gains are relative, in percent, from unrounded Ĉ: paper over table2/cnn10." in text
     assert "In the row cnn10 it is of each cell's best epoch" in text
     assert "ccc_loss pooled" in text
     assert "Rows that begin with table2/ are those of Table 2" in text
+
+
+def test_the_pictures_are_drawn_from_the_history_and_the_table(readings):
+    draw.main(["readings"])
+    folder = Path("results/toy/readings")
+    text = {name: (folder / f"{name}.svg").read_text("utf-8") for name in ("curves", "forest")}
+    assert "pooled  over table2/cnn10" in text["forest"]
+    assert all(f">{row}</text>" in text["curves"] for row in ("table2/cnn10", "pooled", "cnn10"))
+    Path("results/toy/readings.json").unlink()
+    with pytest.raises(RunError, match=r"readings.json is missing; run `dvc repro families/dvc.ya"):
+        draw.main(["readings"])
 
 
 def test_a_table_that_is_written_is_read_back_the_same(readings):

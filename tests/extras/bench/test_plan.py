@@ -10,7 +10,7 @@ from harness.errors import ParamsError
 from harness.extras.bench import plan
 from harness.learning.network import parameters
 from tests.extras.bench.single import CHANNELS
-from tests.learning import built
+from tests.learning import cells
 from tests.readings import readings
 
 BATCH, FRAMES, BANDS, TARGETS = 4, 16, 8, 3
@@ -30,7 +30,7 @@ TRAIN = Train(
 )
 ONE = {"encoder": "tests.extras.bench.single"}
 ROW = Row(**ONE, views=["clean"], terms=["ccc"], weighting={"fixed": {"weights": [1]}})
-TWINS = Row(**ONE, weighting={"fixed": {"weights": [1, 1, 1]}}, **built.TWINS)
+TWINS = Row(**ONE, weighting={"fixed": {"weights": [1, 1, 1]}}, **cells.TWINS)
 
 
 def test_flops_of_one_convolution_are_those_of_a_hand_count():
