@@ -144,7 +144,7 @@ FLOORS = [
         "processes",
     },
     {"features", "evaluation", "description"},
-    {"learning"},
+    {"learning", "report"},
     {"launch", "verdict"},
     {"extras"},
     {"stages", "cli"},
@@ -422,7 +422,10 @@ def written(tree):
 
 
 def test_two_clones_end_with_the_same_bytes_however_many_jobs_they_run(clones):
-    one, other = map(written, clones)
+    one, other = (
+        {path: content for path, content in written(clone).items() if "/readings" not in path}
+        for clone in clones  # a test may have made that family in one of them
+    )
     assert {
         "dvc.lock",
         "results/small/table2.json",

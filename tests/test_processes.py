@@ -242,7 +242,7 @@ def test_cells_are_taken_to_another_disk(tmp_path, mounted):
 def test_a_limit_on_files_is_named(tmp_path, module):
     write_cells(tmp_path, SHORT)
     arguments = CELL if module == "stages.train" else []
-    small = (100_000, 100_000)
+    small = (30_000, 30_000)
     limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, small)}
     done = run(module, *arguments, folder=tmp_path, **limit)
     assert_one_line(done, "scratch", os.strerror(errno.EFBIG), "ulimit -f")

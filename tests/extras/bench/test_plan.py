@@ -72,7 +72,8 @@ def test_a_plan_adds_up_for_the_repositorys_own_profile():
     assert "20% of the published peak assumed" in found["gpus"]["L4"]["from"]
     vanilla, twins = found["rows"]["resnet18"], found["rows"]["resnet18-rrtn"]
     assert vanilla["steps_an_epoch"] == found["clips"]["train"] // found["batch"]
-    assert 1.9 < twins["flops_a_step"] / vanilla["flops_a_step"] < 2.1
+    # two views, and the projector's units², which a narrow encoder does not outweigh
+    assert 1.9 < twins["flops_a_step"] / vanilla["flops_a_step"] < 2.5
 
 
 def test_parameters_are_the_networks():
