@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 
-from harness.stage import write_arrays
+from harness.arrays import write_arrays
 
 ARRAYS = {
     "clips": np.array(["a", "bc"]),

@@ -135,6 +135,7 @@ FLOORS = [
         "errors",
         "stage",
         "allocation",
+        "arrays",
         "config",
         "corpora",
         "paper",
