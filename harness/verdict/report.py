@@ -144,13 +144,16 @@ def stages(gate: Staleness | None) -> list[tuple[str, list[str]]]:
     """The staleness gate: a sentence for each family, with a line for each group of stages."""
     if gate is None:
         return [("Stages: not looked at, because dvc.lock is of another profile.", [])]
-    found = []
+    found: list[tuple[str, list[str]]] = []
     for family, every in gate.families().items():
         stale = [stage for stage in every if stage in gate.reasons]
         command = "make repro" if family == TABLE2 else remedy(family)
         first = f"Stages of {family}: {len(stale)} of {len(every)} are STALE; run `{command}`."
         if not stale:
             first = f"Stages of {family}: all {len(every)} are as the lock has them."
+        elif gate.idle.issuperset(every):
+            found.append((f"Stages of {family}: not run; `{command}` makes its table.", []))
+            continue
         elif gate.idle.issuperset(stale):
             first += " None of their results are here, so nothing fails."
         found.append((first, [f"- {name}: {why}" for name, why in _reasons(gate, stale)]))
