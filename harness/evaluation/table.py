@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from harness.config.rows import TABLE2, Family, Row
+from harness.config.rows import TABLE2, AnyRow, Family
 from harness.config.statistics import Statistics
 from harness.config.strict import Strict
 from harness.errors import RunError
@@ -95,7 +95,7 @@ class Table(Strict):
 def build(
     profile: str,
     family: Family,
-    blocks: dict[str, Row],
+    blocks: dict[str, AnyRow],
     settings: Statistics,
     statistics: dict[str, dict[str, Any]],
     corpus: dict[str, Any],
@@ -150,8 +150,7 @@ def _numbers(statistics: dict[str, dict[str, Any]], family: Family, full: str) -
     return numbers
 
 
-def _row(name: str, block: Row, numbers: dict[str, Any], paper: PaperCells | None) -> TableRow:
-    longer = {"longer": block.longer} if block.longer != 1 else {}
+def _row(name: str, block: AnyRow, numbers: dict[str, Any], paper: PaperCells | None) -> TableRow:
     against = {
         kind: Gain(**{key: found[key] for key in Gain.model_fields})
         for kind, found in numbers["comparisons"].items()
@@ -160,7 +159,7 @@ def _row(name: str, block: Row, numbers: dict[str, Any], paper: PaperCells | Non
     return TableRow(
         row=name,
         selection=numbers["selection"],
-        reads={**block.readings, **longer},
+        reads=block.reads,
         **{key: numbers[key] for key in MEASURED},
         against=against,
         paper=paper,
