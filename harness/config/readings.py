@@ -45,10 +45,14 @@ class Readings(Strict):
     block_dropout: Share = Field(description="dropout after each block of CNN10 and CNN14")
     head_dropout: Share = Field(description="dropout before the hidden layer of CNN10 and CNN14")
     padding: Literal["zero_db", "silence"] = Field(description="what follows a short clip")
-    dev_crop: Literal["first", "random"] = Field(description="which part of a long dev clip counts")
-    selection: Literal["last", "best", "held_out"] = Field(
-        description="epoch that is reported: last, best on dev, best on held-out train speakers"
+    dev_crop: Literal["first", "random", "whole"] = Field(
+        description="which part of a dev clip counts that is longer than train.frames"
     )
+    selection: Literal["late", "last", "best", "held_out"] = Field(
+        description="epochs that are reported: the mean of the late ones, the last, the best on "
+        "dev, the best on held-out train speakers"
+    )
+    late: Share = Field(description="which share of the epochs, at the end, is late")
     twin_forward: Literal["two_passes", "joint"] = Field(
         description="batch statistics of each view alone, or of both together"
     )
@@ -58,6 +62,11 @@ class Readings(Strict):
         if (self.mask_place, self.mask_fill) == ("after_bn0", "silence"):
             raise ValueError("mask_fill: silence is a level in dB and needs mask_place: before_bn0")
         return self
+
+    @property
+    def late_epochs(self) -> int:
+        """How many epochs are late, one at least."""
+        return max(1, round(self.late * self.epochs))
 
     @property
     def padding_level(self) -> float:

@@ -56,7 +56,8 @@ def mapping(content: bytes, name: str) -> Any:
         node = YAML().load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ParamsError(f"{name}:{line}: not valid YAML: {error.problem}") from None
+        fault = str(error.problem).partition(" with value ")[0]  # of a duplicate key, a whole block
+        raise ParamsError(f"{name}:{line}: not valid YAML: {fault}") from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         fault = f"a control character (#x{error.character:02x})"
@@ -153,6 +154,8 @@ def _first_fault(
     if fault["type"] == "missing":
         return f"{at}: '{key}' is missing; add it"
     message = fault["msg"].removeprefix("Value error, ")
+    if isinstance(fault["input"], dict):  # of several keys together, which the message names
+        return f"{at}: '{key}': {message}"
     return f"{at}: '{key}' = {fault['input']!r}: {message}{_suggestion(fault)}"
 
 

@@ -51,7 +51,7 @@ NAME = re.compile(r"(?P<speaker>\d{6})-(?P<category>0[1-9]|[12]\d|30)-(?P<instan
 class Params(CorpusBlock):
     """`path`: a clone or archive, else it is downloaded; `dev_contributors`: who is in dev where
     they have clips, or `dev_share` and `seed`: a draw; `categories`: names, "ten" or "all";
-    `contributors`: their numbers, or all."""
+    `contributors`: their numbers, or "all"."""
 
     name: Literal["emogator"]
     path: str | None = Field(default=None, min_length=1)
@@ -66,6 +66,11 @@ class Params(CorpusBlock):
     def _named(cls, categories: object) -> object:
         named = {"ten": TEN, "all": list(CATEGORIES)}
         return named.get(categories, categories) if isinstance(categories, str) else categories
+
+    @field_validator("contributors", mode="before")
+    @classmethod
+    def _everyone(cls, contributors: object) -> object:
+        return None if contributors == "all" else contributors
 
     @model_validator(mode="after")
     def _splits_in_one_way(self) -> "Params":

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from scipy.io import wavfile
 
 from harness.allocation import keep_freed_memory
 from harness.config.corpus import CorpusBlock
-from harness.config.strict import Strict
+from harness.config.strict import Strict, nearest
 from harness.corpora.clips import DEV_SPEAKERS, SPLITS, Corpus
 from harness.corpora.synthesis import expression, landmarks, ratings, voice
 from harness.corpora.synthesis.ratings import EMOTIONS
@@ -38,7 +38,7 @@ ABOUT = {
 Array = NDArray[np.float64]
 
 
-class Counts(Strict):
+class PerSplit(Strict):
     """A number for each split; test may be empty."""
 
     train: int = Field(ge=1, le=SPEAKERS_A_SPLIT)
@@ -47,18 +47,32 @@ class Counts(Strict):
 
 
 class Params(CorpusBlock):
-    """The `corpus` block of params.yaml."""
+    """The `corpus` block of params.yaml.
+
+    `strength`: how strongly an emotion is in the voice, as a factor on `emotion`, for those that
+    are to be easy or hard. `noise`: emotions whose labels are those of another clip.
+    """
 
     name: Literal["synthetic"]
     seed: int = Field(ge=0, lt=2**32)
-    clips: Counts
-    speakers: Counts
+    clips: PerSplit
+    speakers: PerSplit
     raters: int = Field(ge=2, le=1000)
     emotion: float = Field(ge=0, le=3)
+    strength: dict[str, Annotated[float, Field(ge=0, le=10)]] = Field(default_factory=dict)
+    noise: list[str] = Field(default_factory=list)
+
+    @field_validator("strength", "noise")
+    @classmethod
+    def _are_emotions(cls, named: Any) -> Any:
+        for each in named:
+            if each not in EMOTIONS:
+                raise ValueError(f"'{each}' is no emotion{nearest(each, EMOTIONS)}")
+        return named
 
     @field_validator("speakers")
     @classmethod
-    def _each_has_clips(cls, speakers: Counts, info: ValidationInfo) -> Counts:
+    def _each_has_clips(cls, speakers: PerSplit, info: ValidationInfo) -> PerSplit:
         for split, clips in info.data.get("clips", ()):
             heads = getattr(speakers, split)
             if heads > clips or (clips and not heads):
@@ -117,8 +131,9 @@ class _Meant(NamedTuple):
     age: int
     body: voice.Body
     traits: Array
-    perceived: Array
-    rng: np.random.Generator
+    meaning: Array
+    confusion: Array
+    bits: np.random.Philox
     raters: np.random.Generator
 
 
@@ -126,12 +141,15 @@ def clip(params: Params, split: str, nth_speaker: int, nth_clip: int) -> Clip:
     """The `nth_clip` of the `nth_speaker` of a split, both from 0, whatever the other clips are."""
     meant = _meant(params, split, nth_speaker, nth_clip)
     gesture = expression.gesture(meant.traits)
-    sound = voice.pcm(voice.sound(gesture, meant.body, meant.rng))
-    label = ratings.label(meant.perceived, params.raters, meant.raters)
+    sound = voice.pcm(voice.sound(gesture, meant.body, np.random.Generator(meant.bits)))
+    perceived = np.minimum(meant.meaning @ meant.confusion, 1.0)
+    label = ratings.label(perceived, params.raters, meant.raters)
+    if params.noise:
+        noisy, others = np.isin(EMOTIONS, params.noise), np.random.Generator(meant.bits.jumped(2))
+        other = np.minimum(ratings.meaning(others) @ meant.confusion, 1.0)
+        label = np.where(noisy, ratings.label(other, params.raters, others), label)
     country = COUNTRIES[meant.country]
-    return Clip(
-        split, meant.number, country, meant.age, sound, meant.traits, meant.perceived, label
-    )
+    return Clip(split, meant.number, country, meant.age, sound, meant.traits, perceived, label)
 
 
 def true_traits(params: Params, split: str) -> dict[str, Array]:
@@ -155,9 +173,9 @@ def _meant(params: Params, split: str, nth_speaker: int, nth_clip: int) -> _Mean
     bits = _philox(params.seed, number, nth_clip + 1)
     rng, raters = np.random.Generator(bits), np.random.Generator(bits.jumped())
     meaning = ratings.meaning(rng)
-    traits = expression.traits(meaning, who, params.emotion, rng)
-    perceived = np.minimum(meaning @ confusion[country], 1.0)
-    return _Meant(number, country, age, who.body, traits, perceived, rng, raters)
+    strength = params.emotion * np.array([params.strength.get(each, 1.0) for each in EMOTIONS])
+    traits = expression.traits(meaning, who, strength, rng)
+    return _Meant(number, country, age, who.body, traits, meaning, confusion[country], bits, raters)
 
 
 def _write(params: Params, folder: Path, number: int, place: tuple[str, int, int]) -> Clip:

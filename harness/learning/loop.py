@@ -18,6 +18,7 @@ from harness.learning.arithmetic import accelerator, layout_for, precision_for
 from harness.learning.data import Packed, batches, held_out_clips
 from harness.learning.network import About, Objective
 from harness.learning.optimiser import optimiser
+from harness.learning.parts import Setting
 from harness.learning.scoring import check_finite, predict, score
 from harness.learning.state import State, resume, save
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # a cell does not depend on the code of what is only named he
     from harness.config.training import Train
     from harness.learning.cell import Cell
 
+WEIGHTS = 10  # how often in an epoch the weights of the losses are told
 Watch = Callable[[dict[str, float]], None]  # told each epoch's row of the history
 
 
@@ -55,7 +57,9 @@ def set_up(fabric: Fabric, cell: Cell, data: Packed) -> tuple[Objective, Any, An
     torch.manual_seed(cell.seed)
     bands, targets = data.levels.shape[1], len(data.targets)
     before = cell.before.kept if cell.before else None
-    objective = Objective(cell.row, cell.train, cell.readings, bands, targets, before)
+    people = len(data.speaker.unique()), len(data.country.unique())
+    setting = Setting(cell.train, cell.readings, bands, targets, before, *people)
+    objective = Objective(cell.row, setting)
     objective.to(memory_format=layout_for(cell.train, fabric.device))
     return objective, *fabric.setup(objective, optimiser(objective, cell.train))
 
@@ -75,20 +79,20 @@ def train(cell: Cell, watch: Watch = lambda row: None) -> Trained:
             f"{cell.label}: {len(learned)} train clips do not fill one batch of "
             f"{cell.train.batch}; lower train.batch"
         )
-    objective, model, optimizer = set_up(fabric, cell, dev)
-    state = resume(fabric, cell, model, optimizer)
+    objective, model, optimizer = set_up(fabric, cell, data)
+    state = resume(cell, objective, optimizer)
     while state.epoch < cell.readings.epochs:
         started = time.perf_counter()
-        row = train_epoch(fabric, cell, state.epoch, data, learned, model, optimizer)
+        row = train_epoch(fabric, cell, state, data, learned, model, optimizer)
         predictions = predict(objective.network, dev, cell, state.epoch)
         row["dev_ccc"] = score(cell, state.epoch, dev, predictions)
         if len(clips):
             inside = predict(objective.network, data, cell, state.epoch, clips)
             row["held_out_ccc"] = score(cell, state.epoch, data, inside, clips)
         state.seconds.append(time.perf_counter() - started)
-        state.finish_epoch(row, predictions)
+        state.finish_epoch(row, predictions, cell.readings.late_epochs)
         if state.epoch < cell.readings.epochs:
-            save(fabric, cell, model, optimizer, state)
+            save(cell, objective, optimizer, state)
         watch(state.history[-1])
     return Trained(objective, state, data, dev)
 
@@ -96,13 +100,15 @@ def train(cell: Cell, watch: Watch = lambda row: None) -> Trained:
 def train_epoch(
     fabric: Fabric,
     cell: Cell,
-    epoch: int,
+    state: State,
     data: Packed,
     learned: np.ndarray,
     model: Any,
     optimizer: Any,
 ) -> dict[str, float]:
-    """One pass over the `learned` clips; returns the mean losses and the last weights."""
+    """One pass over the `learned` clips; returns the mean losses, the last weights, and the terms'
+    shares of the last gradient. The state keeps the weights on the way."""
+    epoch, objective = state.epoch, model.module
     order, offsets = batches(len(learned), cell.train.batch, cell.seed, epoch)
     clips, crops = (torch.from_numpy(a).to(fabric.device) for a in (learned[order], offsets))
     seed = int(np.random.SeedSequence([cell.seed, epoch]).generate_state(1)[0])
@@ -114,16 +120,21 @@ def train_epoch(
     for step, (chosen, crop) in enumerate(zip(clips, crops, strict=True)):
         x = data.crops(chosen, cell.train.frames, cell.readings.padding_level, crop)
         progress = (epoch + step / len(clips)) / cell.readings.epochs
-        about = About(draws, chosen, data.speaker[chosen], data.country[chosen], progress)
+        people, last = (data.speaker[chosen], data.country[chosen]), step + 1 == len(clips)
+        about = About(draws, chosen, *people, progress, last)
         loss, losses = model(x, data.labels[chosen], generator, about)
         fabric.backward(loss)
         optimizer.step()
         optimizer.zero_grad()
         total = total + losses
+        if (step + 1) * WEIGHTS // len(clips) > step * WEIGHTS // len(clips):
+            weights = objective.weights(data.targets)
+            state.weights.append({"step": epoch * len(clips) + step + 1, **weights})
     means = total / len(clips)
     check_finite(cell, epoch, means.tolist())
-    row: dict[str, float] = model.module.end_epoch(means, data.targets)
-    return row
+    for at in state.weights:
+        at.update({name: float(value) for name, value in at.items() if name != "step"})
+    return {**objective.end_epoch(means, data.targets), **objective.shares}
 
 
 def own_generators(seed: int, epoch: int, device: torch.device) -> Callable[[str], torch.Generator]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -31,6 +31,7 @@ class About(NamedTuple):
     speakers: Tensor | None = None
     countries: Tensor | None = None
     progress: float = 0.0
+    share: bool = False  # whether the objective finds its `shares`
 
 
 class Network(nn.Module):
@@ -42,6 +43,7 @@ class Network(nn.Module):
         self.spec_augment = setting.train.spec_augment
         self.encoder = build("encoders", row.encoder, setting)
         self.head = build("heads", row.head, setting, self.encoder.size)
+        self.head.apply(self.encoder.initialise)
 
     def forward(self, x: Tensor, generator: torch.Generator) -> tuple[list[list[Tensor]], Tensor]:
         """Feature maps of each view, and representations [views, batch, size]."""
@@ -91,30 +93,33 @@ class Network(nn.Module):
 
 
 class Objective(nn.Module):
-    """Network, terms and weighting, so that one optimiser and one wrapper see all of them."""
+    """Network, terms and weighting, so that one optimiser and one wrapper see all of them.
 
-    def __init__(
-        self,
-        row: Row,
-        train: Train,
-        readings: Readings,
-        bands: int,
-        targets: int,
-        before: Path | None = None,
-    ) -> None:
+    `shares`: of each term the norm of its weighted gradient in the encoder, as a share of their
+    sum, in the last batch that asked for it; empty where a row has one term.
+    """
+
+    def __init__(self, row: Row, setting: Setting) -> None:
         super().__init__()
-        setting = Setting(train, readings, bands, targets, before)
+        readings = setting.readings
         self.network = Network(row, setting)
+        self.shares: dict[str, float] = {}
         self.terms = nn.ModuleList(_term(term, row, setting, self.network) for term in row.terms)
         self.names = [term.name.rpartition(".")[2] for term in row.terms]
         if len(set(self.names)) < len(self.names):
             raise ParamsError(f"two terms have one name in the history ({self.names}); rename one")
-        self.weighting = build("weightings", row.weighting, setting, len(self.terms))
+        named = replace(setting, terms=tuple(self.names))
+        self.weighting = build("weightings", row.weighting, named, len(self.terms))
         self.emotions = None
         if row.emotions is not None:
             if readings.ccc_loss == "pooled":
                 raise ParamsError("emotions weighs a CCC of each target; set ccc_loss: per_target")
-            self.emotions = build("weightings", row.emotions, setting, targets)
+            self.emotions = build("weightings", row.emotions, setting, setting.targets)
+            if self.emotions.looks_back and len(row.views) > 1:
+                raise ParamsError(
+                    f"emotions: {row.emotions.name} compares a step with the one before, not with "
+                    "its other view; give the row one view"
+                )
         self.ccc_loss = readings.ccc_loss
 
     def forward(
@@ -128,14 +133,29 @@ class Objective(nn.Module):
         about = about or About(lambda name: generator)
         maps, z = self.network(x, generator)
         raw = self.network.head(z)
-        each = batch_ccc(self.network.head.mean(raw), labels, self.ccc_loss)
+        predictions = self.network.head.mean(raw)
+        each = batch_ccc(predictions, labels, self.ccc_loss)
         ccc = self._ccc(each, about.draws)
-        step = Step(x, labels, maps, z, raw, ccc, self.network, *about)
+        step = Step(x, labels, maps, z, raw, predictions, ccc, self.network, *about[:-1])
         losses = torch.stack([term(step) for term in self.terms])
         total = self.weighting(losses, about.draws)
+        if about.share:  # here, since Fabric lets no gradient be taken of what it has wrapped
+            self.shares = self._shares(losses)
         if self.emotions is not None:
             losses = torch.cat([losses, 1 - each[0]])
         return total, losses.detach()
+
+    def _shares(self, losses: Tensor) -> dict[str, float]:
+        if len(losses) == 1:
+            return {}
+        encoder = [p for p in self.network.encoder.parameters() if p.requires_grad]
+        norms = []
+        for loss in (self.weighting.weights() * losses).unbind():
+            found = torch.autograd.grad(loss, encoder, retain_graph=True, allow_unused=True)
+            squares = [float(each.square().sum()) for each in found if each is not None]
+            norms.append(sum(squares) ** 0.5)
+        total = sum(norms) or 1.0
+        return {f"share_{name}": norm / total for name, norm in zip(self.names, norms, strict=True)}
 
     def _ccc(self, each: Tensor, draws: Draws) -> Tensor:
         """CCC [views, targets] → the loss of each view: 1 - Ĉ, or the emotions' own losses as
@@ -144,20 +164,27 @@ class Objective(nn.Module):
             return 1 - each.mean(dim=-1)
         return torch.stack([self.emotions(1 - view, draws) / len(view) for view in each])
 
+    def weights(self, targets: list[str]) -> dict[str, Tensor]:
+        """The factors of the terms' losses, and of the emotions' where a rule weighs them."""
+        rules, names = [self.weighting], self.names
+        if self.emotions is not None:
+            rules, names = [*rules, self.emotions], [*names, *targets]
+        each = torch.cat([rule.weights() for rule in rules])
+        return {f"weight_{name}": value for name, value in zip(names, each, strict=True)}
+
     def end_epoch(self, losses: Tensor, targets: list[str]) -> dict[str, float]:
         """The epoch's mean losses, as `forward` gives them → its losses and last weights by name.
 
         Then the rules may look at the losses.
         """
-        rules, names = [self.weighting], self.names
+        weights = {name: value.item() for name, value in self.weights(targets).items()}
+        means = zip(weights, losses.tolist(), strict=True)
+        found = {name.replace("weight_", "loss_", 1): value for name, value in means}
+        terms = len(self.names)
+        self.weighting.after_epoch(losses[:terms])
         if self.emotions is not None:
-            rules, names = [*rules, self.emotions], [*names, *targets]
-        weights = torch.cat([rule.weights() for rule in rules]).tolist()
-        for rule, own in zip(rules, losses.split([len(r.weights()) for r in rules]), strict=True):
-            rule.after_epoch(own)
-        return {f"loss_{n}": v for n, v in zip(names, losses.tolist(), strict=True)} | {
-            f"weight_{n}": v for n, v in zip(names, weights, strict=True)
-        }
+            self.emotions.after_epoch(losses[terms:])
+        return found | weights
 
     def undecayed(self) -> list[nn.Parameter]:
         """The parameters of rules that weight decay is not for."""
@@ -180,6 +207,6 @@ def _term(term: Part, row: Row, setting: Setting, network: Network) -> Any:
 def parameters(row: Row, train: Train, readings: Readings, bands: int, targets: int) -> int:
     """Trainable parameters of network and terms, counted without allocating them."""
     with torch.device("meta"):
-        objective = Objective(row, train, readings, bands, targets)
+        objective = Objective(row, Setting(train, readings, bands, targets))
     modules = [objective.network, objective.terms]
     return sum(p.numel() for module in modules for p in module.parameters() if p.requires_grad)

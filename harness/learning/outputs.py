@@ -1,4 +1,4 @@
-"""A finished cell's folder: predictions, history, metrics, record, what its row keeps."""
+"""A finished cell's folder: predictions, history, weights, metrics, record, what its row keeps."""
 
 import json
 import time
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from safetensors.torch import save_file
 
 from harness.learning.arithmetic import arithmetic
 from harness.learning.cell import IN_KEY, Cell
@@ -16,6 +17,7 @@ from harness.learning.network import parameters
 from harness.learning.progress import Line
 from harness.learning.record import environment
 from harness.learning.scoring import say
+from harness.learning.state import remove
 from harness.stage import replacing
 
 
@@ -26,23 +28,23 @@ def finish(cell: Cell) -> None:
         trained = train(cell, line.show)
     state = trained.state
     with replacing(cell.staged) as folder:
-        write_predictions(
-            folder / "predictions.npz",
-            trained.dev,
-            {selection: found.predictions for selection, found in state.chosen.items()},
-        )
-        history = pd.DataFrame(state.history)
-        history.to_csv(folder / "history.csv", index=False, float_format="%.6g")
+        chosen = {selection: found.predictions for selection, found in state.chosen.items()}
+        chosen["late"] = np.stack(state.late)
+        write_predictions(folder / "predictions.npz", trained.dev, chosen)
+        for name, rows in (("history", state.history), ("weights", state.weights)):
+            table = pd.DataFrame(rows)
+            table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
         _write(folder / "metrics.json", _metrics(cell, trained))
         keep(cell, trained, folder)
         _write(folder / "record.json", _record(cell))
     seconds = {"seconds": time.perf_counter() - started, "epoch_seconds": state.seconds}
     _write(cell.circumstances, {**seconds, **environment()})
-    cell.checkpoint.unlink(missing_ok=True)
+    remove(cell.checkpoint)
 
 
 def write_predictions(path: Path, dev: Packed, chosen: dict[str, np.ndarray]) -> None:
-    """`clips`, `targets`, and of each selection float32 [clips, targets]."""
+    """`clips`, `targets`, and of each selection float32 [clips, targets]; "late" has the epochs
+    first."""
     arrays: dict[str, Any] = {key: value.astype(np.float32) for key, value in chosen.items()}
     names = {"clips": np.array(dev.clips, dtype=str), "targets": np.array(dev.targets, dtype=str)}
     np.savez(path, **(names | arrays))
@@ -53,8 +55,8 @@ def keep(cell: Cell, trained: Trained, folder: Path) -> None:
     wanted = cell.row.keep
     if "weights" in wanted:
         state = trained.objective.network.state_dict()
-        weights: dict[str, Any] = {name: each.cpu().numpy() for name, each in state.items()}
-        np.savez(folder / "weights.npz", **weights)
+        weights = {name: each.cpu().contiguous() for name, each in state.items()}
+        save_file(weights, folder / "network.safetensors")
     if not {"outputs", "embeddings"} & set(wanted):
         return
     splits = {"train": trained.train, "dev": trained.dev}
@@ -83,8 +85,9 @@ def _record(cell: Cell) -> dict[str, Any]:
 
 def _metrics(cell: Cell, trained: Trained) -> dict[str, Any]:
     bands, targets = trained.dev.levels.shape[1], len(trained.dev.targets)
-    whole = {"width": 1.0, "embedding": round(cell.train.embedding / cell.train.width)}
+    whole = {"width": 1.0}
     full = cell.train.model_copy(update=whole)
+    late = [row["dev_ccc"] for row in trained.state.history[-cell.readings.late_epochs :]]
     return {
         "row": cell.name,
         "seed": cell.seed,
@@ -97,6 +100,7 @@ def _metrics(cell: Cell, trained: Trained) -> dict[str, Any]:
             selection: {"epoch": found.epoch, "ccc": found.dev_ccc}
             for selection, found in trained.state.chosen.items()
         },
+        "late": {"epoch": trained.state.epoch, "ccc": float(np.mean(late))},
     }
 
 

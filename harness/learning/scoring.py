@@ -32,7 +32,8 @@ def predict(
 ) -> np.ndarray:
     """Predictions [clips, targets] float32 of clean clips (None: all), in full precision.
 
-    From their first frames, or from a crop drawn anew in every epoch (`readings.dev_crop`).
+    From their first frames, from a crop drawn anew in every epoch, or from all of their frames
+    (`readings.dev_crop`); a clip that is shorter than `train.frames` is padded in each case.
     """
     return say(network, data, cell, epoch, clips).predictions
 
@@ -49,13 +50,25 @@ def say(
     if cell.readings.dev_crop == "random":
         drawn = np.random.default_rng([cell.seed, epoch, 1]).random(len(chosen), dtype=np.float32)
         crops = torch.from_numpy(drawn).to(device)
+    frames = torch.full_like(chosen, cell.train.frames)
+    if cell.readings.dev_crop == "whole":
+        frames = frames.maximum(data.frames[chosen])
     found: list[tuple[torch.Tensor, ...]] = []
-    for part, crop in zip(chosen.split(BATCH), crops.split(BATCH), strict=True):
-        x = data.crops(part, cell.train.frames, cell.readings.padding_level, crop)
+    for places in _of_one_length(frames):
+        length, clips_here = int(frames[places[0]]), chosen[places]
+        x = data.crops(clips_here, length, cell.readings.padding_level, crops[places])
         z = network.encoder(x)
         raw = network.head(z)
-        found.append((network.head.mean(raw), raw, z))
-    return Said(*(torch.cat(each).cpu().numpy() for each in zip(*found, strict=True)))
+        found.append((places, network.head.mean(raw), raw, z))
+    places, *said = (torch.cat(each) for each in zip(*found, strict=True))
+    order = places.argsort()
+    return Said(*(each[order].cpu().numpy() for each in said))
+
+
+def _of_one_length(frames: torch.Tensor) -> list[torch.Tensor]:
+    """Places of clips that have as many frames and fit into one batch; every place once."""
+    groups = [(frames == length).nonzero()[:, 0] for length in frames.unique()]
+    return [places for group in groups for places in group.split(BATCH)]
 
 
 def score(
@@ -72,4 +85,5 @@ def check_finite(cell: Cell, epoch: int, values: Any) -> None:
         raise RunError(
             f"{cell.label}: losses or predictions are no longer finite in epoch {epoch + 1}; lower "
             "train.learning_rate or look at the row's weighting"
+            + (f" (epoch {epoch} was the last good one: {cell.checkpoint})" if epoch else "")
         )

@@ -32,6 +32,7 @@ from harness.learning.cell import Cell, read_cells, seeds_of
 from harness.learning.closure import digests, part_modules
 from harness.learning.data import Packed, held_out_clips
 from harness.learning.network import Objective, parameters
+from harness.learning.parts import Setting
 from harness.options import CORES
 
 NO_VALUES = (  # an encoder that asks for a value cannot be run without; then training tells
@@ -112,7 +113,7 @@ def check(
     try:
         if fault := _step(row, train, readings, bands, targets):
             raise ParamsError(f"{_cause(row, train, readings, bands, targets)} ({fault})")
-        objective = Objective(row, train, readings, bands, targets)
+        objective = Objective(row, Setting(train, readings, bands, targets))
         for rule in filter(None, (objective.weighting, objective.emotions)):
             _check_weights(rule.weights())
     except ParamsError as error:
@@ -167,7 +168,7 @@ def _step(row: Row, train: Train, readings: Readings, bands: int, targets: int) 
     """Why a step of training fails, in torch's words; "" when it does not."""
     with fake_tensor.FakeTensorMode(), torch.no_grad():
         try:
-            objective = Objective(row, train, readings, bands, targets)
+            objective = Objective(row, Setting(train, readings, bands, targets))
             x = torch.zeros(train.batch, 1, train.frames, bands)
             objective(x, torch.zeros(train.batch, targets), torch.Generator())
         except NO_VALUES:

@@ -89,6 +89,42 @@ def test_emotion_changes_what_is_heard_and_no_label() -> None:
     assert not np.array_equal(none.sound, much.sound)
 
 
+def test_strength_changes_what_is_heard_and_no_label() -> None:
+    plain, strong = (
+        synthetic.clip(params(strength=given), "train", 1, 1) for given in ({}, {"Fear": 4.0})
+    )
+    assert (plain.label == strong.label).all()
+    assert not np.array_equal(plain.traits, strong.traits)
+    one = synthetic.clip(params(strength=dict.fromkeys(ratings.EMOTIONS, 2.0)), "dev", 0, 0)
+    other = synthetic.clip(params(emotion=2.0), "dev", 0, 0)
+    assert np.array_equal(one.sound, other.sound)
+
+
+def test_noise_changes_the_labels_of_its_emotions_alone_and_nothing_heard() -> None:
+    plain, noisy = (synthetic.clip(params(noise=given), "dev", 1, 1) for given in ([], ["Awe"]))
+    assert np.array_equal(plain.sound, noisy.sound)
+    assert (plain.label != noisy.label).tolist() == [True] + [False] * 9
+
+
+def test_an_easy_emotion_is_heard_and_a_noisy_one_is_not() -> None:
+    """A ridge on the true parameters of the voice, beside the same emotions in a plain corpus."""
+    size = {"clips": {"train": 480, "dev": 240, "test": 0}}
+    heads = {"speakers": {"train": 40, "dev": 24, "test": 0}}
+
+    def oracle(**keys: Any) -> Any:
+        given = params(**size, **heads, **keys)
+        made = [synthetic.clip(given, *place) for place in synthetic._places(given)]
+        return synthetic._scores(given, made)["oracle"]["per_target"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(voice, "sound", lambda *_: np.full(800, 0.1))
+        plain, found = oracle(), oracle(strength={"Amusement": 4.0}, noise=["Fear"])
+    assert found["Amusement"] > plain["Amusement"] + 0.1
+    assert abs(found["Fear"]) < 0.1 < plain["Fear"]
+    others = [name for name in plain if name not in ("Amusement", "Fear")]
+    assert all(found[name] > plain[name] - 0.2 for name in others)
+
+
 def test_without_emotion_the_voice_knows_nothing_of_the_meaning() -> None:
     who = expression.speaker(np.random.default_rng(0), np.ones(10))
     one, other = (
@@ -199,6 +235,9 @@ def test_golden_clips(place: tuple[str, int, int]) -> None:
         ({"raters": 1}, "corpus.raters"),
         ({"emotion": -1.0}, "corpus.emotion"),
         ({"seed": "7"}, "corpus.seed"),
+        ({"strength": {"Aw": 2.0}}, "'Aw' is no emotion; did you mean 'Awe'?"),
+        ({"strength": {"Awe": -2.0}}, "corpus.strength.Awe"),
+        ({"noise": ["fear"]}, "did you mean 'Fear'?"),
         ({"clips": {"train": 0, "dev": 8, "test": 0}}, "corpus.clips.train"),
         ({"speakers": {"train": 17, "dev": 4, "test": 2}}, "give it 1 to 16 speakers"),
         ({"speakers": {"train": 5, "dev": 4, "test": 0}}, "test has 4 clips"),

@@ -92,8 +92,9 @@ def speaker(rng: np.random.Generator, shown: Array) -> Speaker:
     return Speaker(usual, float(np.exp(0.25 * rng.standard_normal())), shown, body)
 
 
-def traits(meaning: Array, who: Speaker, emotion: float, rng: np.random.Generator) -> Array:
-    """The traits (17,) with which `who` utters `meaning` (10,); `emotion` scales its effects."""
+def traits(meaning: Array, who: Speaker, emotion: float | Array, rng: np.random.Generator) -> Array:
+    """The traits (17,) with which `who` utters `meaning` (10,); `emotion`, one factor or ten,
+    scales its effects."""
     shown = GAIN * emotion * who.expressivity * who.display * meaning
     return np.asarray(who.usual + shown @ EFFECTS + CHANCE * rng.standard_normal(len(TRAITS)))
 

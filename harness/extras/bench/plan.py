@@ -27,6 +27,7 @@ from harness.extras.bench.steps import Ours, on_device
 from harness.extras.bench.timing import interleaved
 from harness.learning.cell import Cell
 from harness.learning.network import Objective, parameters
+from harness.learning.parts import Setting
 
 GPUS = Path(__file__).with_name("gpus.yaml")
 TARGETS = 10
@@ -40,7 +41,7 @@ class Gpu(Strict):
     memory_gb: float
 
 
-class Step(NamedTuple):
+class StepCost(NamedTuple):
     """FLOPs of one training step and of one dev clip's forward; bytes kept for the backward."""
 
     training: int
@@ -48,7 +49,7 @@ class Step(NamedTuple):
     activations: int
 
 
-def count_step(row: Row, train: Train, readings: Readings, bands: int, targets: int) -> Step:
+def count_step(row: Row, train: Train, readings: Readings, bands: int, targets: int) -> StepCost:
     """Counted by torch's own counter: a multiplication and an addition are two FLOPs.
 
     Convolutions and matrix products only, in bf16 where autocast has it; norms and activations
@@ -62,7 +63,7 @@ def count_step(row: Row, train: Train, readings: Readings, bands: int, targets: 
         return tensor
 
     with FakeTensorMode():
-        objective = Objective(row, train, readings, bands, targets)
+        objective = Objective(row, Setting(train, readings, bands, targets))
         x = torch.zeros(train.batch, 1, train.frames, bands)
         labels = torch.zeros(train.batch, targets)
         weights = {p.untyped_storage()._cdata for p in objective.parameters()}
@@ -76,7 +77,7 @@ def count_step(row: Row, train: Train, readings: Readings, bands: int, targets: 
         with FlopCounterMode(display=False) as forward, torch.no_grad():
             objective.network.eval().predict(x[:1])
     activations = sum(size for storage, size in kept.items() if storage not in weights)
-    return Step(counter.get_total_flops(), forward.get_total_flops(), activations)
+    return StepCost(counter.get_total_flops(), forward.get_total_flops(), activations)
 
 
 def plan(profile: Path, names: list[str], prices: list[str], efficiency: float) -> dict[str, Any]:

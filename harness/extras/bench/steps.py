@@ -20,6 +20,7 @@ from harness.learning.cell import Cell
 from harness.learning.data import Packed
 from harness.learning.encoders import Encoder
 from harness.learning.network import Objective
+from harness.learning.state import State
 
 ROW = f"{TABLE2}/{{encoder}}-rrtn-ruwl"
 PAPER = {  # what the textbook loop computes, and so what is measured
@@ -37,7 +38,7 @@ TRIED = 2.0  # seconds at least of each candidate for the bare limit
 PATIENCE = 60.0  # seconds for one step of it; a candidate that takes longer is not the fastest
 
 
-class Setting(NamedTuple):
+class Workload(NamedTuple):
     """One cell of the comparison; plain values, so that a process of its own can be told."""
 
     encoder: str
@@ -48,14 +49,13 @@ class Setting(NamedTuple):
     folder: str  # as harness.extras.bench.clips leaves it
 
 
-def cell_of(setting: Setting, path: Path = PARAMS) -> Cell:
+def cell_of(setting: Workload, path: Path = PARAMS) -> Cell:
     """The row <encoder>-rrtn-ruwl of Table 2 at this width, batch, length and thread count."""
     rows, name = read_family(TABLE2, path).rows, ROW.format(encoder=setting.encoder)
     if name not in rows:
         raise ParamsError(f"{ROWS}: no row is called '{name}', which the bench measures; add it")
     train = block(Train, "train", path)
-    embedding = max(2, round(train.embedding / train.width * setting.width))
-    changed = {**setting._asdict(), "embedding": embedding, "arithmetic": "fast"}
+    changed = {**setting._asdict(), "arithmetic": "fast"}
     return Cell(
         name=name,
         seed=1,
@@ -73,7 +73,7 @@ def objective_of(cell: Cell, data: Packed) -> Objective:
     """With the same first weights for every variant."""
     torch.manual_seed(cell.seed)
     bands, targets = data.levels.shape[1], len(data.targets)
-    return Objective(cell.row, cell.train, cell.readings, bands, targets)
+    return Objective(cell.row, parts.Setting(cell.train, cell.readings, bands, targets))
 
 
 class Ours:
@@ -84,13 +84,13 @@ class Ours:
         self.data = Packed(cell.features, "train", self.fabric.device)
         _, self.model, self.optimizer = loop.set_up(self.fabric, cell, self.data)
         self.learned = np.arange(steps * cell.train.batch)
-        self.epochs = 0
+        self.state = State()
 
     def epoch(self) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)  # as in a cell
         arguments = (self.data, self.learned, self.model, self.optimizer)
-        loop.train_epoch(self.fabric, self.cell, self.epochs, *arguments)
-        self.epochs += 1
+        loop.train_epoch(self.fabric, self.cell, self.state, *arguments)
+        self.state.epoch += 1
 
 
 class _Nothing(Encoder):
@@ -154,7 +154,7 @@ def on_device(work: Any, device: torch.device) -> Round:
     return timed(whole)
 
 
-def fastest_bare(setting: Setting) -> tuple[float, dict[str, Any], list[str]]:
+def fastest_bare(setting: Workload) -> tuple[float, dict[str, Any], list[str]]:
     """Seconds of one bare step at the fastest precision and layout, which, and what failed.
 
     Raises RunError when all do. With torch 2.14 a narrow ResNet-18 in channels-last corrupts the
@@ -179,13 +179,13 @@ def fastest_bare(setting: Setting) -> tuple[float, dict[str, Any], list[str]]:
     return (*min(found, key=lambda pair: pair[0]), failed)
 
 
-def ours(setting: Setting, steps: int) -> Round:
+def ours(setting: Workload, steps: int) -> Round:
     """A round of `steps` steps of the harness's own training."""
     one = Ours(cell_of(setting), steps)
     return on_device(one.epoch, one.fabric.device)
 
 
-def rest(setting: Setting, steps: int) -> Round:
+def rest(setting: Workload, steps: int) -> Round:
     """The same without the encoder: data, crops, masks, head, projector, losses, their backward."""
     one = Ours(cell_of(setting), steps)
     network, data = one.model.module.network, one.data
@@ -195,7 +195,7 @@ def rest(setting: Setting, steps: int) -> Round:
     return on_device(one.epoch, one.fabric.device)
 
 
-def bare(setting: Setting, steps: int, best: dict[str, Any]) -> Round:
+def bare(setting: Workload, steps: int, best: dict[str, Any]) -> Round:
     """A round of `steps` bare steps, with the harness's settings of the process."""
     cell = cell_of(setting)
     device = loop.fabric_for(cell.train).device
@@ -203,7 +203,7 @@ def bare(setting: Setting, steps: int, best: dict[str, Any]) -> Round:
     return on_device(Bare(cell, data, steps, **best).epoch, device)
 
 
-def textbook(setting: Setting, steps: int, workers: int) -> Round:
+def textbook(setting: Workload, steps: int, workers: int) -> Round:
     """A round of `steps` steps of the textbook loop, in a process as PyTorch leaves it."""
     cell = cell_of(setting)
     torch.set_num_threads(setting.threads)

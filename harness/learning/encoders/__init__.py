@@ -23,6 +23,9 @@ class Encoder(nn.Module):
     def __init__(self, params: Strict, setting: Setting) -> None:
         super().__init__()
 
+    def initialise(self, module: nn.Module) -> None:
+        """First weights of a module of the head on this encoder; without more, PyTorch's own."""
+
     def normalise(self, x: Tensor) -> Tensor:
         """What comes before the first convolution; same shape."""
         return x

@@ -44,11 +44,14 @@ class PANN(Encoder):
         self.fc1 = nn.Linear(self.size, self.size)
         self.block_dropout = setting.readings.block_dropout
         self.head_dropout = setting.readings.head_dropout
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        self.apply(self.initialise)
+
+    def initialise(self, module: nn.Module) -> None:
+        """PANNs', which is the release's too: xavier-uniform weights, biases of 0."""
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
     def normalise(self, x: Tensor) -> Tensor:
         normalised: Tensor = self.bn0(x.transpose(1, 3)).transpose(1, 3)

@@ -17,7 +17,8 @@ class Step:
     """One batch as every term sees it; tensors have the views first, the clips second.
 
     `maps`: for each view the encoder's feature maps, block by block; `z` [views, batch, size];
-    `raw` [views, batch, outputs] of the head; `ccc` [views]: 1 - Ĉ of each view's predictions;
+    `raw` [views, batch, outputs] of the head; `predictions` [views, batch, targets]; `ccc` [views]:
+    1 - Ĉ of each view's predictions;
     `clips`, `speakers`, `countries` [batch]: numbers in the train split (None where nobody trains);
     `progress`: the share of the training that is done.
     """
@@ -27,6 +28,7 @@ class Step:
     maps: list[list[Tensor]]
     z: Tensor
     raw: Tensor
+    predictions: Tensor
     ccc: Tensor
     network: nn.Module
     draws: Draws

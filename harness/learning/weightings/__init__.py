@@ -15,10 +15,12 @@ class Weighting(nn.Module):
 
     What a rule must find again in a resumed run is a parameter or a buffer. `draws` gives a
     generator of this epoch by name (harness.learning.terms.Draws). `decays`: whether weight decay
-    is for its parameters too.
+    is for its parameters too. `looks_back`: whether the weights of a step depend on the losses of
+    the step before; then `emotions` takes one view, because it is called once for each.
     """
 
     decays = True
+    looks_back = False
 
     def __init__(self, params: Strict, setting: Setting, losses: int) -> None:
         super().__init__()

@@ -9,9 +9,10 @@ from harness.learning.weightings import Weighting, one_each
 
 
 class Params(Strict):
-    """`scale`: λ, one a loss."""
+    """`scale`: λ, one a loss; `start`: the first c, without it those of the reading ruwl_start."""
 
     scale: list[float]
+    start: list[float] | None = None
 
 
 class RUWL(Weighting):
@@ -28,8 +29,10 @@ class RUWL(Weighting):
         readings = setting.readings
         scale = one_each("weighting.scale", params.scale, losses)
         self.register_buffer("factors", 1 / scale if readings.ruwl_lambda == "divides" else scale)
-        start = one_each("the reading ruwl_start", list(readings.ruwl_start), losses)
-        self.c = nn.Parameter(start)
+        start, key = params.start, "weighting.start"
+        if start is None:
+            start, key = list(readings.ruwl_start), "the reading ruwl_start"
+        self.c = nn.Parameter(one_each(key, start, losses))
         self.decays = readings.ruwl_decay == "as_network"
 
     def forward(self, losses: Tensor, draws: object = None) -> Tensor:
