@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.config.rows import read_family, read_rows
+from harness.config.rows import Row, read_family, read_rows
 from harness.config.strict import profile
 from harness.errors import RunError
 from harness.evaluation.drawing import WEIGHT, curves, forest, over_steps, weights
@@ -29,12 +29,14 @@ def main(arguments: list[str] | None = None) -> None:
     history = pd.read_csv(source, dtype={"row": str}, keep_default_na=True)
     table = Table.model_validate_json(known.read_text(encoding="utf-8"))
     blocks = read_rows()
-    encoders = {family.label(full): blocks[full].encoder.name for full in family.listed}
-    rows = {family.label(full): full for full in family.listed}
+    trained = {full: row for full, row in blocks.items() if isinstance(row, Row)}
+    rows = {family.label(full): full for full in family.listed if full in trained}
+    encoders = {label: trained[full].encoder.name for label, full in rows.items()}
+    history = history[history["row"].isin(rows)]  # what is made has neither weights nor epochs
     found = over_steps(history, Path("runs", profile()), rows)
     for label, full in rows.items():
-        if len(blocks[full].terms) == 1:  # its own weight moves nothing
-            term = blocks[full].terms[0].name.rpartition(".")[2]
+        if len(trained[full].terms) == 1:  # its own weight moves nothing
+            term = trained[full].terms[0].name.rpartition(".")[2]
             found.loc[found["row"] == label, WEIGHT + term] = float("nan")
     weights(found, folder / "weights.svg")
     curves(history, table, encoders, folder / "curves.svg")

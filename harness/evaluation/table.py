@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from harness.config.rows import TABLE2, Family, Row
+from pydantic import Field
+
+from harness.config.rows import TABLE2, AnyRow, Family, MadeRow
 from harness.config.statistics import Statistics
 from harness.config.strict import Strict
 from harness.errors import RunError
@@ -46,7 +48,8 @@ class PaperCells(Strict):
 class TableRow(Strict):
     """A line of the table. `averaged`: the epochs of which Ĉ is the mean; `trend`: whether dev Ĉ
     has flattened, in words; `reads`: the readings that the row changes; `against`: kind → gain;
-    `weighed`: in a family with rows that weigh their emotions.
+    `weighed`: in a family with rows that weigh their emotions; `made`: its kind, where it is made
+    and not trained.
     """
 
     row: str
@@ -63,6 +66,7 @@ class TableRow(Strict):
     against: dict[str, Gain]
     paper: PaperCells | None
     weighed: Weighed | None = None
+    made: str | None = Field(default=None, exclude_if=lambda kind: kind is None)
 
     def printed(self, kind: str) -> float | None:
         """The paper's gain of that kind; None where it has none."""
@@ -102,7 +106,7 @@ class Table(Strict):
 def build(
     profile: str,
     family: Family,
-    blocks: dict[str, Row],
+    blocks: dict[str, AnyRow],
     settings: Statistics,
     statistics: dict[str, dict[str, Any]],
     corpus: dict[str, Any],
@@ -157,8 +161,7 @@ def _numbers(statistics: dict[str, dict[str, Any]], family: Family, full: str) -
     return numbers
 
 
-def _row(name: str, block: Row, numbers: dict[str, Any], paper: PaperCells | None) -> TableRow:
-    longer = {"longer": block.longer} if block.longer != 1 else {}
+def _row(name: str, block: AnyRow, numbers: dict[str, Any], paper: PaperCells | None) -> TableRow:
     against = {
         kind: Gain(**{key: found[key] for key in Gain.model_fields})
         for kind, found in numbers["comparisons"].items()
@@ -169,10 +172,11 @@ def _row(name: str, block: Row, numbers: dict[str, Any], paper: PaperCells | Non
         selection=numbers["selection"],
         averaged=numbers["averaged"],
         trend=numbers["trend"] and numbers["trend"]["word"],
-        reads={**block.readings, **longer},
+        reads=block.reads,
         **{key: numbers[key] for key in MEASURED},
         against=against,
         paper=paper,
+        made=block.made.name if isinstance(block, MadeRow) else None,
     )
 
 
