@@ -53,7 +53,7 @@ all: repository repro
 	  print(*[stage for name in families()[1:] for stage in read_family(name).stages])')
 
 test: setup
-	pytest
+	pytest -n auto --dist loadfile  # a file is one process's, whose fixtures it shares
 
 portable: setup
 	pytest -m emulated -rs tests/test_portable.py

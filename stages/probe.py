@@ -16,7 +16,7 @@ from harness.stage import run
 def main(arguments: list[str] | None = None) -> None:
     """Every row of the family that keeps embeddings, with every seed."""
     family = read_family(family_named(__doc__, arguments))
-    rows = {full: row for full, row in family.rows.items() if "embeddings" in row.keep}
+    rows = family.probed
     if not rows:
         raise ParamsError(f"{ROWS}: no row of {family.name} has keep: [embeddings]; give it to one")
     features, found = Path("features", profile()), []

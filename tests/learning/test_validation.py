@@ -141,7 +141,7 @@ def assert_refused(tree, line, words):
     assert line.startswith(("params.yaml:", "rows.yaml:"))
     assert "\n" not in line
     assert [word for word in words if word not in line] == []
-    assert not [*tree.glob("runs/**/record.json"), *tree.glob("scratch/**/*.ckpt")]
+    assert not [*tree.glob("runs/**/record.json"), *tree.glob("scratch/**/*.safetensors")]
     assert not list(tree.glob("scratch/**/record.json"))
 
 
@@ -198,7 +198,7 @@ def test_an_encoder_that_looks_at_values_is_left_to_the_training(tree):
     (tree / "looking").mkdir()
     (tree / "looking" / "encoder.py").write_text(LOOKING)
     edit(tree, **{"rows__mine/looking": VANILLA | {"encoder": "looking.encoder"}})
-    validate()
+    assert [cell.name for cell in validate()["mine/looking"]] == ["mine/looking"]
 
 
 def least(encoder, which):

@@ -147,6 +147,7 @@ def test_every_family_that_has_results_is_judged(readings, capsys):
         ("small", "table2"),
         ("small", "readings"),
     ]
+    assert all(one["made"] for one in report["profiles"])  # beside Table 2's rows, its own
     found = {(c["row"], c["metric"]): c["verdict"] for c in report["profiles"][1]["cells"]}
     metrics = ("ccc", "paper_gain", "params")
     assert found == {(row, metric): "OK" for row in ("one", "two") for metric in metrics}
@@ -265,3 +266,14 @@ def test_a_gain_over_another_baseline_is_changed(clone, capsys):
     assert (status, found["cnn10", "global_gain"]) == (0, "CHANGED")
     assert found["cnn10-rrtn", "global_gain"] == "CHANGED"  # gone
     assert (found["cnn10", "ccc"], found["cnn10-rrtn", "ccc"]) == ("OK", "OK")
+
+
+def test_a_family_that_was_never_run_is_told_so_and_fails_nothing(full, capsys):
+    small.add_readings()
+    small.reproduce()
+    with pytest.raises(SystemExit) as ended:
+        main(["check"])
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "Stages of readings: not run; `make family F=readings` makes its table." in shown
+    assert "STALE" not in shown
