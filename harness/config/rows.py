@@ -163,10 +163,13 @@ class Family(NamedTuple):
     def stages(self) -> list[str]:
         """The last stages of the family as `dvc repro` takes them.
 
-        A family that compares nothing has no table; one that keeps embeddings is probed.
+        A family that compares nothing has no table: where it keeps embeddings it is probed, else it
+        is a search. What is probed and compared has claims.
         """
-        names = [*(["table", "draw"] if self.kinds else []), *(["probe"] if self.probed else [])]
-        return [self.stage(name) for name in names]
+        names = ["table", "draw"] if self.kinds else []
+        if self.probed:
+            names += ["probe", *(["cost", "claims"] if self.kinds else [])]
+        return [self.stage(name) for name in names or ["choose"]]
 
     @property
     def probed(self) -> dict[str, Row]:

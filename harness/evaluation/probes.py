@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from harness.errors import RunError
-from harness.evaluation.seeds import t_over_seeds
+from harness.evaluation.headline import headline
+from harness.evaluation.measures.sums import counted, mean, mean_score
 
 Array = NDArray[Any]
 PROBES: dict[str, Callable[[int], Pipeline]] = {
@@ -27,27 +28,42 @@ PROBES: dict[str, Callable[[int], Pipeline]] = {
     ),
 }
 SHARE = 0.7  # of each speaker's clips, to learn from
-COLUMNS = ["row", "seed", "probe", "question", "accuracy", "shuffled", "chance"]
+SPLITS = 4  # of the same clips, at random: one alone asks about few clips of a speaker
+SPEAKER, COUNTRY, NEW = "speaker", "country", "country of a new speaker"
+COLUMNS = ["row", "seed", "question", "probe", "accuracy", "shuffled", "chance"]
+
+Numbers = dict[str, Any]
 
 
-class Clips(NamedTuple):
-    """Of a split, in one order: embeddings [clips, size], speakers and countries [clips]."""
+class Embedded(NamedTuple):
+    """Clips of a split, in one order: embeddings [clips, size], speakers and countries [clips]."""
 
     embeddings: Array
     speakers: Array
     countries: Array
 
 
-class Question(NamedTuple):
-    """Clips to learn a class from, and others to be asked about it."""
+class Exam(NamedTuple):
+    """Clips to learn a class from, others to be asked about it, and the speakers of these."""
 
     seen: Array
     classes: Array
     asked: Array
     answers: Array
+    speakers: Array
 
 
-def read_clips(folder: Path, features: Path, split: str) -> Clips:
+class Read(NamedTuple):
+    """What a probe reads from one cell: clips asked about and right answers of each dev speaker
+    [speakers, 1, 2], the same after learning from shuffled labels, and the share of the answer that
+    is right most often."""
+
+    right: Array
+    shuffled: Array
+    chance: float
+
+
+def read_clips(folder: Path, features: Path, split: str) -> Embedded:
     """A finished cell's embeddings of a split; RunError where it kept none, or of other clips."""
     file = folder / "embeddings.npz"
     if not file.is_file():
@@ -58,30 +74,33 @@ def read_clips(folder: Path, features: Path, split: str) -> Clips:
         clips, embeddings = found[f"{split}_clips"], found[split]
     if clips.tolist() != index["clip"].tolist():
         raise RunError(f"{file} has other clips than {features / split}.csv; train its row again")
-    return Clips(embeddings, index["speaker"].to_numpy(str), index["country"].to_numpy(str))
+    return Embedded(embeddings, index["speaker"].to_numpy(str), index["country"].to_numpy(str))
 
 
-def questions(train: Clips, dev: Clips, seed: int) -> dict[str, Question]:
-    """By name, those that the corpus can answer.
+def questions(train: Embedded, dev: Embedded, seed: int) -> dict[str, list[Exam]]:
+    """By name, those that the corpus can answer, each with one question a split.
 
     "speaker" and "country" on dev, 70 % of each speaker's clips against the rest. So a country can
     be told by the speaker; "country of a new speaker" is learned on train and asked of dev.
     """
-    seen = within_speakers(dev.speakers, seed)
-    kept = np.isin(dev.speakers, dev.speakers[~seen])  # a speaker with one clip has no other half
-    found = {}
-    for name, classes in (("speaker", dev.speakers), ("country", dev.countries)):
+    found: dict[str, list[Exam]] = {}
+    for name, classes in ((SPEAKER, dev.speakers), (COUNTRY, dev.countries)):
         if len(np.unique(classes)) > 1:
-            a, b = seen & kept, ~seen
-            found[name] = Question(dev.embeddings[a], classes[a], dev.embeddings[b], classes[b])
+            found[name] = [_within(dev, classes, [seed, nth]) for nth in range(SPLITS)]
     if len(np.unique(train.countries)) > 1:
-        found["country of a new speaker"] = Question(
-            train.embeddings, train.countries, dev.embeddings, dev.countries
-        )
+        learned = train.embeddings, train.countries
+        found[NEW] = [Exam(*learned, dev.embeddings, dev.countries, dev.speakers)]
     return found
 
 
-def within_speakers(speakers: Array, seed: int) -> Array:
+def _within(dev: Embedded, classes: Array, seed: list[int]) -> Exam:
+    seen = within_speakers(dev.speakers, seed)
+    kept = np.isin(dev.speakers, dev.speakers[~seen])  # a speaker with one clip has no other half
+    a, b = seen & kept, ~seen
+    return Exam(dev.embeddings[a], classes[a], dev.embeddings[b], classes[b], dev.speakers[b])
+
+
+def within_speakers(speakers: Array, seed: int | list[int]) -> Array:
     """Which clips are learned from: of every speaker 70 %, but one less than all at most."""
     rng, seen = np.random.default_rng(seed), np.zeros(len(speakers), bool)
     for speaker in np.unique(speakers):
@@ -90,8 +109,9 @@ def within_speakers(speakers: Array, seed: int) -> Array:
     return seen
 
 
-def accuracy(question: Question, probe: str, seed: int, shuffled: bool = False) -> float:
-    """Share of right answers; `shuffled`: learned from labels in a random order, a control.
+def right(question: Exam, probe: str, seed: int, shuffled: bool = False) -> Array:
+    """Whether the probe answers right [clips asked]; `shuffled`: it learned from labels in a random
+    order, a control.
 
     Raises RunError where all clips to learn from are of one class.
     """
@@ -103,96 +123,82 @@ def accuracy(question: Question, probe: str, seed: int, shuffled: bool = False) 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it stops where all probes stop
         model = PROBES[probe](seed).fit(question.seen, classes)
-    return float(np.mean(model.predict(question.asked) == question.answers))
+    return np.asarray(model.predict(question.asked) == question.answers)
 
 
-def probed(train: Clips, dev: Clips, row: str, seed: int) -> list[dict[str, Any]]:
-    """Every probe on every question of one cell; `chance`: the answer that is right most often."""
-    return [
-        {
-            "row": row,
-            "seed": seed,
-            "probe": probe,
-            "question": name,
-            "accuracy": accuracy(question, probe, seed),
-            "shuffled": accuracy(question, probe, seed, shuffled=True),
-            "chance": float(np.unique(question.answers, return_counts=True)[1].max())
-            / len(question.answers),
-        }
-        for name, question in questions(train, dev, seed).items()
-        for probe in PROBES
-    ]
-
-
-def summary(table: pd.DataFrame, against: dict[str, list[str]], level: float) -> pd.DataFrame:
-    """Of each row, probe and question: mean over seeds with its interval, and the difference from
-    each row that `against` names, paired by seed, with its interval and p (Student's t)."""
-    cases = table.groupby(["question", "probe"], sort=False)
-    rows: list[dict[str, Any]] = []
-    for (question, probe), found in cases:
-        wide = found.pivot(index="seed", columns="row", values="accuracy")
-        for row in found["row"].unique():
-            own = found[found["row"] == row]
-            one = {"question": question, "probe": probe, "row": row, "seeds": len(own)}
-            one |= _spread(wide[row].to_numpy(), level)
-            one |= {key: own[key].mean() for key in ("shuffled", "chance")}
-            rows += [
-                {**one, **_difference(wide, row, other, level)} for other in against[row] or [""]
-            ]
-    return pd.DataFrame(rows)
-
-
-def _spread(values: Array, level: float) -> dict[str, float]:
-    low = high = float("nan")
-    if len(values) > 1:
-        _, low, high = t_over_seeds(values, level)
-    return {"accuracy": float(values.mean()), "low": low, "high": high}
-
-
-def _difference(wide: pd.DataFrame, row: str, other: str, level: float) -> dict[str, Any]:
-    if other not in wide:
-        return {"against": ""}
-    differences = (wide[row] - wide[other]).to_numpy()
-    found: dict[str, Any] = {"against": other, "difference": differences.mean()}
-    if len(differences) > 1:
-        p, low, high = t_over_seeds(differences, level)
-        found |= {"difference_low": low, "difference_high": high, "p": p}
+def read(train: Embedded, dev: Embedded, seed: int) -> dict[tuple[str, str], Read]:
+    """What every probe reads on every question of one cell, by question and probe."""
+    found = {}
+    for name, each in questions(train, dev, seed).items():
+        answers = np.concatenate([one.answers for one in each])
+        chance = float(np.unique(answers, return_counts=True)[1].max()) / len(answers)
+        for probe in PROBES:
+            hits, control = (_sums(each, probe, seed, shuffled) for shuffled in (False, True))
+            found[name, probe] = Read(hits, control, chance)
     return found
 
 
-def markdown(found: pd.DataFrame, family: str, level: float) -> str:
-    """The summary as a page."""
-    seeds = int(found["seeds"].max())
+def _sums(each: list[Exam], probe: str, seed: int, shuffled: bool) -> Array:
+    hits = np.concatenate([right(one, probe, seed, shuffled) for one in each])
+    speakers = np.concatenate([one.speakers for one in each])
+    return counted(hits[:, np.newaxis], speakers)
+
+
+Reads = dict[str, list[dict[tuple[str, str], Read]]]  # row → of each seed what was read
+
+
+def table(reads: Reads, seeds: list[int]) -> pd.DataFrame:
+    """Every accuracy, a line for each row, seed, question and probe."""
     lines = [
-        f"# What probes read from the embeddings of {family}",
-        "",
-        f"Accuracy over {seeds} seeds with its {level:.0%} interval (Student's t over seeds, for "
-        "these clips). *Shuffled*: the same probe, taught labels in a random order. *Chance*: the "
-        "most frequent answer, always. The rules are in docs/protocol.md#anti-transfer.",
+        (row, seed, *key, _accuracy(one.right), _accuracy(one.shuffled), one.chance)
+        for row, each in reads.items()
+        for seed, cell in zip(seeds, each, strict=True)
+        for key, one in cell.items()
     ]
-    for (question, probe), part in found.groupby(["question", "probe"], sort=False):
-        lines += ["", f"## {question}, {probe}", "", _HEAD, _RULE, *_lines(part)]
-    return "\n".join(lines) + "\n"
+    return pd.DataFrame(lines, columns=COLUMNS)
 
 
-_HEAD = "| row | accuracy | interval | shuffled | chance | against | difference | interval | p |"
-_RULE = f"|{'---|' * 9}"
+def _accuracy(sums: Array) -> float:
+    return float(mean_score(sums, mean))
 
 
-def _lines(part: pd.DataFrame) -> Iterable[str]:
-    for row in part.to_dict("records"):
-        own = f"{row['accuracy']:.3f} | {_interval(row['low'], row['high'])}"
-        base = f"{row['shuffled']:.3f} | {row['chance']:.3f}"
-        told = "– | – | – | –"
-        if row["against"]:
-            between = _interval(row.get("difference_low"), row.get("difference_high"))
-            p = row.get("p", float("nan"))
-            told = (
-                f"{row['against']} | {row['difference']:+.3f} | {between} | "
-                f"{'–' if np.isnan(p) else f'{p:.3f}'}"
+def summary(reads: Reads, against: dict[str, dict[str, str]], level: float) -> list[Numbers]:
+    """Of every question, probe and row: the accuracy and its standard deviation over seeds, that of
+    the control and the test of their difference (`above`), and the test of the difference from each
+    row that `against` names. All tests take seeds as readers and speakers as cases."""
+    found = []
+    for question, probe in next(iter(reads.values()))[0]:
+        right, shuffled = (
+            {
+                row: np.stack([getattr(cell[question, probe], kind) for cell in each])
+                for row, each in reads.items()
+            }
+            for kind in ("right", "shuffled")
+        )
+        for row, each in reads.items():
+            by_seed = mean_score(right[row], mean)
+            compared = {
+                kind: {"baseline": other, **_test(right[row], right[other], level)}
+                for kind, other in against[row].items()
+                if other in right
+            }
+            found.append(
+                {
+                    "question": question,
+                    "probe": probe,
+                    "row": row,
+                    "accuracy": float(by_seed.mean()),
+                    "sd": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
+                    "shuffled": float(mean_score(shuffled[row], mean).mean()),
+                    "chance": float(np.mean([cell[question, probe].chance for cell in each])),
+                    "above": _test(right[row], shuffled[row], level),
+                    "comparisons": compared,
+                }
             )
-        yield f"| {row['row']} | {own} | {base} | {told} |"
+    return found
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None or np.isnan(low) else f"[{low:.3f}, {high:.3f}]"
+def _test(row: Array, baseline: Array, level: float) -> Numbers:
+    found = headline(row, baseline, level, finish=mean)._asdict()
+    found.pop("squares")
+    return found

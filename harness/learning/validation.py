@@ -1,7 +1,7 @@
 """Before the first cell trains: can every row be trained, and all that follows be computed?
 
 Parameters decide it, so nothing has to be trained to find out. Each row makes a step on tensors
-without values (as harness/extras/bench/plan.py counts FLOPs), at the real sizes.
+without values (as harness/learning/cost.py counts FLOPs), at the real sizes.
 """
 
 import hashlib

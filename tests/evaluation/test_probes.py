@@ -1,5 +1,6 @@
 """Probes read what is in embeddings, and nothing that is not."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +10,25 @@ from ruamel.yaml import YAML
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from harness.arrays import write_arrays
 from harness.config.rows import families, read_family
 from harness.errors import ParamsError, RunError
+from harness.evaluation.headline import headline
+from harness.evaluation.measures.sums import mean
 from harness.evaluation.probes import (
     PROBES,
-    Clips,
-    Question,
-    accuracy,
-    markdown,
-    probed,
+    SPLITS,
+    Embedded,
+    Exam,
+    Read,
     questions,
+    read,
     read_clips,
+    right,
     summary,
     within_speakers,
 )
+from harness.evaluation.probes_table import markdown
 from stages import probe as stage
 from tests.clone import write
 
@@ -34,12 +40,17 @@ def clips(rng, strength, split, countries=3):
     speakers = np.repeat([f"{split}{number:02d}" for number in range(SPEAKERS)], EACH)
     places = rng.normal(0, strength, (SPEAKERS, SIZE)).repeat(EACH, 0)
     country = np.char.add("C", (np.arange(SPEAKERS) % countries).astype(str)).repeat(EACH)
-    return Clips(places + rng.normal(0, 1, (len(places), SIZE)), speakers, country)
+    return Embedded(places + rng.normal(0, 1, (len(places), SIZE)), speakers, country)
+
+
+def accuracy(question, probe, seed, shuffled=False):
+    return right(question, probe, seed, shuffled).mean()
 
 
 def asked(strength, seed=0, countries=3):
     rng = np.random.default_rng(seed)
-    return questions(*(clips(rng, strength, split, countries) for split in "td"), seed)
+    found = questions(*(clips(rng, strength, split, countries) for split in "td"), seed)
+    return {name: each[0] for name, each in found.items()}
 
 
 @pytest.mark.parametrize("probe", PROBES)
@@ -76,9 +87,12 @@ def test_a_speakers_clips_are_split_seventy_to_thirty_and_none_is_alone():
     counts = {name: int(seen[speakers == name].sum()) for name in "abcd"}
     assert counts == {"a": 7, "b": 3, "c": 1, "d": 1}
     assert not (seen == within_speakers(speakers, 1)).all()
-    lonely = Clips(np.arange(17.0)[:, None], speakers, np.full(17, ""))
-    question = questions(lonely, lonely, 0)["speaker"]
+    lonely = Embedded(np.arange(17.0)[:, None], speakers, np.full(17, ""))
+    question, *others = questions(lonely, lonely, 0)["speaker"]
+    assert len(others) == SPLITS - 1
+    assert {*question.asked.ravel()} != {*others[0].asked.ravel()}
     assert set(question.classes) == set(question.answers) == {"a", "b", "c"}
+    assert (question.speakers == question.answers).all()
     assert not {*question.seen.ravel()} & {*question.asked.ravel()}
 
 
@@ -87,29 +101,58 @@ def test_a_corpus_without_countries_is_asked_for_speakers_alone():
 
 
 def test_a_probe_of_one_class_is_one_line():
-    one = Question(np.zeros((4, 2)), np.full(4, "a"), np.zeros((2, 2)), np.full(2, "a"))
+    same = np.full(4, "a")
+    one = Exam(np.zeros((4, 2)), same, np.zeros((4, 2)), same, same)
     with pytest.raises(RunError, match="two classes") as caught:
         accuracy(one, "linear", 0)
     assert "\n" not in str(caught.value)
 
 
-def test_a_difference_is_paired_by_seed():
-    found = pd.DataFrame(
-        [
-            {"row": row, "seed": seed, "probe": "linear", "question": "speaker", "shuffled": 0.1,
-             "chance": 0.1, "accuracy": 0.5 + 0.1 * seed - less}
-            for seed in range(3)
-            for row, less in (("vanilla", 0), ("gram", 0.2 + 0.01 * seed))
-        ]
-    )  # fmt: skip
-    table = summary(found, {"vanilla": [], "gram": ["vanilla"]}, 0.95).set_index("row")
-    gram = table.loc["gram"]
-    assert gram["difference"] == pytest.approx(-0.21)
-    assert gram["difference_low"] == pytest.approx(-0.21 - 4.3027 * 0.01 / 3**0.5, abs=1e-4)
-    assert gram["p"] < 0.01
-    assert table.loc["vanilla", "against"] == ""
-    page = markdown(table.reset_index(), "mine", 0.95)
-    assert "| gram | 0.390 | [0.166, 0.614] | 0.100 | 0.100 | vanilla | -0.210 |" in page
+def fabricated(rates, seeds=5, speakers=8, clips=4):
+    """Row → what a probe read: hits drawn at each row's rate, of the same number of clips."""
+    rng = np.random.default_rng(0)
+
+    def sums(rate):
+        hits = rng.binomial(clips, rate, speakers).astype(float)
+        return np.stack([np.full(speakers, float(clips)), hits], axis=-1)[:, np.newaxis]
+
+    return {
+        row: [{("speaker", "linear"): Read(sums(rate), sums(0.1), 0.125)} for _ in range(seeds)]
+        for row, rate in rates.items()
+    }
+
+
+def test_a_difference_passes_the_headline_test_over_seeds_and_speakers():
+    reads = fabricated({"vanilla": 0.9, "gram": 0.3})
+    vanilla, gram = summary(reads, {"vanilla": {}, "gram": {"without": "vanilla"}}, 0.95)
+    each = {
+        row: np.stack([cell["speaker", "linear"].right for cell in found])
+        for row, found in reads.items()
+    }
+    expected = headline(each["gram"], each["vanilla"], 0.95, finish=mean)
+    found = gram["comparisons"]["without"]
+    assert found["baseline"] == "vanilla"
+    assert {key: found[key] for key in ("difference", "low", "high", "p")} == {
+        key: getattr(expected, key) for key in ("difference", "low", "high", "p")
+    }
+    by_seed = [sums[..., 1].sum() / sums[..., 0].sum() for sums in each["gram"]]
+    assert gram["accuracy"] == pytest.approx(np.mean(by_seed))
+    assert gram["sd"] == pytest.approx(np.std(by_seed, ddof=1))
+    assert found["difference"] == pytest.approx(gram["accuracy"] - vanilla["accuracy"])
+    assert vanilla["above"]["p"] < 0.05
+    assert vanilla["comparisons"] == {}
+
+
+def test_a_page_has_every_row_beside_its_control_and_the_rows_it_is_compared_with():
+    reads = fabricated({"vanilla": 0.9, "gram": 0.3, "random": 0.9})
+    against = {"vanilla": {}, "random": {}, "gram": {"vanilla": "vanilla", "random": "random"}}
+    page = markdown(summary(reads, against, 0.95), "mine", 5, 0.95)
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines()]
+    rows = [line for line in lines if len(line) == 8][2:]
+    assert [line[0] for line in rows] == ["vanilla", "gram", "", "random"]
+    assert [line[5] for line in rows] == ["", "vanilla", "random", ""]
+    assert rows[1][6].startswith("-0.")
+    assert "## speaker, linear" in page
 
 
 ROWS = {
@@ -151,26 +194,28 @@ def tree(tmp_path, monkeypatch):
                 arrays |= {split: found.embeddings, f"{split}_clips": np.array(names)}
             folder = tmp_path / f"runs/small/mine/{name}/{seed}"
             folder.mkdir(parents=True)
-            np.savez(folder / "embeddings.npz", **arrays)
+            write_arrays(folder / "embeddings.npz", arrays)
     return tmp_path
 
 
 def test_the_stage_writes_every_probe_of_every_cell_and_a_page(tree):
     stage.main(["mine"])
-    table = pd.read_csv(tree / "results/small/mine/probes.csv")
-    assert len(table) == 2 * 2 * 3 * len(PROBES)
-    means = table.groupby(["question", "row"])["accuracy"].mean()
+    lines = pd.read_csv(tree / "results/small/mine/probes.csv")
+    assert len(lines) == 2 * 2 * 3 * len(PROBES)
+    means = lines.groupby(["question", "row"])["accuracy"].mean()
     assert means["speaker", "vanilla"] > means["speaker", "other"] + 0.4
     page = (tree / "results/small/mine/probes.md").read_text()
     assert "## speaker, linear" in page
-    assert "| other |" in page
+    found = json.loads((tree / "results/small/mine/probes.json").read_text())["probes"]
+    assert [one["row"] for one in found[:2]] == ["vanilla", "other"]
+    assert found[0]["accuracy"] == pytest.approx(means["speaker", "vanilla"], abs=1e-5)
 
 
 def test_the_stage_refuses_other_clips_a_cell_without_embeddings_and_a_family_without(tree):
     kept = tree / "runs/small/mine/other/2/embeddings.npz"
     with np.load(kept) as found:
         arrays = dict(found)
-    np.savez(kept, **(arrays | {"dev_clips": arrays["dev_clips"][::-1]}))
+    write_arrays(kept, arrays | {"dev_clips": arrays["dev_clips"][::-1]})
     with pytest.raises(RunError, match="other clips"):
         stage.main(["mine"])
     kept.unlink()
@@ -183,24 +228,24 @@ def test_the_stage_refuses_other_clips_a_cell_without_embeddings_and_a_family_wi
         stage.main(["mine"])
 
 
-def test_every_family_that_keeps_embeddings_is_probed_and_one_that_compares_has_a_table():
-    listed = YAML(typ="safe").load(Path("families/dvc.yaml"))["stages"]["probe"]["foreach"]
+def test_every_family_goes_through_the_stages_that_its_rows_have_something_for():
+    listed = YAML(typ="safe").load(Path("families/dvc.yaml"))["stages"]
     for name in families()[1:]:
-        stages = read_family(name).stages
-        assert (f"families/dvc.yaml:probe@{name}" in stages) == (name in listed)
-    assert read_family("pretext").stages == ["families/dvc.yaml:probe@pretext"]
-    assert read_family("transfer").stages == [
-        f"families/dvc.yaml:{stage}@transfer" for stage in ("table", "draw", "probe")
-    ]
-    assert read_family("readings").stages[0] == "families/dvc.yaml:table@readings"
+        stages = {each.partition(":")[2] for each in read_family(name).stages}
+        for one in ("choose", "probe", "cost", "claims"):
+            assert (f"{one}@{name}" in stages) == (name in listed[one]["foreach"]), name
+    place = "families/dvc.yaml:"
+    assert read_family("pretext").stages == [f"{place}probe@pretext"]
+    assert read_family("search").stages == [f"{place}choose@search"]
+    assert read_family("readings").stages == [f"{place}{s}@readings" for s in ("table", "draw")]
 
 
-def test_probed_tells_what_always_the_same_answer_would_get():
+def test_chance_is_what_always_the_same_answer_would_get():
     rng = np.random.default_rng(0)
-    found = probed(clips(rng, 1.0, "t"), clips(rng, 1.0, "d"), "vanilla", 1)
-    chances = {row["question"]: row["chance"] for row in found}
-    assert chances["speaker"] == pytest.approx(1 / SPEAKERS)
-    assert chances["country"] == pytest.approx(1 / 3)
+    found = read(clips(rng, 1.0, "t"), clips(rng, 1.0, "d"), 1)
+    assert found["speaker", "linear"].chance == pytest.approx(1 / SPEAKERS)
+    assert found["country", "mlp"].chance == pytest.approx(1 / 3)
+    assert found["speaker", "linear"].right[:, 0, 0].tolist() == [3 * SPLITS] * SPEAKERS
 
 
 def test_embeddings_are_joined_by_clip(tree):

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from harness.config.rows import Row
 from harness.errors import ParamsError
-from harness.extras.bench.plan import count_step
 from harness.learning import loop
+from harness.learning.cost import count_step
 from harness.learning.data import Packed
 from harness.learning.encoders._quaternion import (
     Lift,

@@ -50,10 +50,14 @@ class AntiTransfer(Term):
         self.block, self.kind = params.block, params.kind
         self.frozen: Encoder | None = None
         if setting.before:
-            self.frozen = frozen_encoder(setting.before, setting, params.frozen == "trained")
-            up_to(self.frozen, self.block)
+            self.freeze(frozen_encoder(setting.before, setting, params.frozen == "trained"))
         elif setting.speakers:
             raise ParamsError(f"{NEEDS} with keep: [weights]")
+
+    def freeze(self, encoder: Encoder) -> None:
+        """Take an encoder to compare with, as far as it is needed."""
+        up_to(encoder, self.block)
+        self.frozen = encoder.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> AntiTransfer:
         """Without the frozen encoder, which stays in evaluation mode."""
@@ -84,7 +88,7 @@ class AntiTransfer(Term):
 
     def check(self, row: Row, before: Row | None, speakers: int, countries: int) -> None:
         """Raise ParamsError unless the row comes after one of its encoder that keeps weights."""
-        if before is None or "weights" not in before.keep:
+        if before is None or "weights" not in getattr(before, "keep", []):
             raise ParamsError(f"{NEEDS} with keep: [weights]")
         if before.encoder != row.encoder:
             raise ParamsError(
@@ -103,7 +107,7 @@ def frozen_encoder(folder: Path, setting: Setting, trained: bool) -> Encoder:
     encoder: Encoder = build("encoders", part, setting)
     if trained:
         load(encoder, folder / WEIGHTS)
-    return encoder.requires_grad_(False).eval()
+    return encoder
 
 
 def load(encoder: Encoder, file: Path) -> None:
