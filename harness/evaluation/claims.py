@@ -9,7 +9,7 @@ from scipy.special import stdtr
 
 from harness.errors import RunError
 from harness.evaluation import floors
-from harness.evaluation.probes import NEW, PROBES, SPEAKER
+from harness.evaluation.probes import COUNTRY, PROBES, SPEAKER
 from harness.evaluation.significance import holm
 
 Numbers = dict[str, Any]
@@ -20,7 +20,7 @@ HIGHER, LOWER, KEPT = "higher", "lower", "kept"
 MARGIN = 0.05  # "kept": less than this share of the other row's value is lost
 QUESTIONS = {
     "transfer": SPEAKER,
-    "transfer-country": NEW,
+    "transfer-country": COUNTRY,
     "quaternion": SPEAKER,
     "quaternion-deep": SPEAKER,
 }

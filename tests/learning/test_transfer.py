@@ -49,7 +49,7 @@ def row(encoder="cnn10", **params):
 
 
 def after(before, features, scratch, block, **changes):
-    return replace(cell(features, scratch, block, **SMALL, **changes), before=before)
+    return replace(cell(features, scratch, block, **SMALL, **changes), after=(before,))
 
 
 def started(made):
