@@ -205,4 +205,4 @@ def _one_reading(paper: Paper, twins: list[str], units: int) -> Finding:
     values = {reading: len(rows) for reading, rows in fits.items()}
     where = "Table 2, # Param (M), all RRTN rows"
     cause = _cause(others) if others else ""
-    return Finding("table2.projector", where, verdict, sentence, calculation, (), values, cause)
+    return Finding("table2.projector", where, verdict, sentence, calculation, (), {**values}, cause)
