@@ -18,6 +18,12 @@ TABLE2 = "table2"
 TABLES = (TABLE2, "table1")  # results/<profile>/ has their files already
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes
 Seeds = Annotated[list[Seed], Field(min_length=1)]
+JUDGED = ("table", "draw", "probe", "cost", "claims")
+STAGES = {  # the last ones of families/dvc.yaml, for families that have others than table and draw
+    **dict.fromkeys(("pretext", "pretext-country"), ("probe",)),
+    **dict.fromkeys(("search", "search-country"), ("choose",)),
+    **dict.fromkeys(("transfer", "transfer-country", "quaternion", "quaternion-deep"), JUDGED),
+}
 EACH = 100  # seeds set aside for the members of one seed
 
 
@@ -161,15 +167,8 @@ class Family(NamedTuple):
 
     @property
     def stages(self) -> list[str]:
-        """The last stages of the family as `dvc repro` takes them.
-
-        A family that compares nothing has no table: where it keeps embeddings it is probed, else it
-        is a search. What is probed and compared has claims.
-        """
-        names = ["table", "draw"] if self.kinds else []
-        if self.probed:
-            names += ["probe", *(["cost", "claims"] if self.kinds else [])]
-        return [self.stage(name) for name in names or ["choose"]]
+        """The last stages of the family as `dvc repro` takes them."""
+        return [self.stage(name) for name in STAGES.get(self.name, ("table", "draw"))]
 
     @property
     def probed(self) -> dict[str, Row]:
