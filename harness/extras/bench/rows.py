@@ -54,4 +54,6 @@ def row_round(name: str, seed: int) -> Round:
     if before := cell.unfinished():
         raise RunError(f"{cell.label} comes after {before.label}, which is not finished")
     one = Ours(cell, STEPS)
+    if len(one.data) < len(one.learned):
+        raise RunError(f"{STEPS} batches take {len(one.learned)} train clips; lower train.batch")
     return on_device(one.epoch, one.fabric.device)
