@@ -17,8 +17,15 @@ from harness.errors import ParamsError
 from harness.learning.encoders import Encoder
 from harness.learning.parts import Setting
 
-PARTS = ((0, 1, 2, 3), (1, 0, 3, 2), (2, 3, 0, 1), (3, 2, 1, 0))  # of row and column of a product
-SIGNS = ((1, -1, -1, -1), (1, 1, -1, 1), (1, 1, 1, -1), (1, -1, 1, 1))
+PRODUCT = (  # of each part of a product, by part of the right factor: the weight's part, its sign
+    ((0, 1), (1, -1), (2, -1), (3, -1)),
+    ((1, 1), (0, 1), (3, -1), (2, 1)),
+    ((2, 1), (3, 1), (0, 1), (1, -1)),
+    ((3, 1), (2, -1), (1, 1), (0, 1)),
+)
+BLOCKS = [  # the same as a matrix: 16 blocks of a real weight from the four parts of a quaternion's
+    [sign if part == each else 0 for each in range(4)] for row in PRODUCT for part, sign in row
+]
 
 
 class Params(Strict):
@@ -31,12 +38,10 @@ class Params(Strict):
 def hamilton(weight: Tensor) -> Tensor:
     """Quaternions, part after part [4 × outputs, inputs, …] → the real weight of their product from
     the left [4 × outputs, 4 × inputs, …]."""
-    parts = weight.chunk(4)
-    rows = [
-        torch.cat([sign * parts[part] for part, sign in zip(*row, strict=True)], dim=1)
-        for row in zip(PARTS, SIGNS, strict=True)
-    ]
-    return torch.cat(rows)
+    (outputs, inputs), kernel = (weight.shape[0] // 4, weight.shape[1]), weight.shape[2:]
+    blocks = weight.new_tensor(BLOCKS) @ weight.reshape(4, -1)  # exact: one term of four is not 0
+    together = blocks.reshape(4, 4, outputs, inputs, *kernel).transpose(1, 2)
+    return together.reshape(4 * outputs, 4 * inputs, *kernel)
 
 
 def first_weight(outputs: int, inputs: int, kernel: tuple[int, ...] = ()) -> Tensor:
