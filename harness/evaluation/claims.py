@@ -169,7 +169,7 @@ def judged(found: Evidenced, claims: list[Statement]) -> list[Numbers]:
 def verdict(parts: list[Numbers], alpha: float) -> str:
     """ "holds": every part is as claimed, and what is tested passes Holm's correction;
     "contradicted": a part is the other way and passes it, or is counted; "nothing to read": the
-    probe of a part reads nothing from the row without; else "not shown"."""
+    probe of a part reads nothing from the row that another is compared with; else "not shown"."""
     tested = [part for part in parts if "p_holm" in part]
     if any(part["p_holm"] is None for part in tested):
         return "too few seeds or speakers to tell"

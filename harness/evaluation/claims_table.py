@@ -9,7 +9,7 @@ from harness.evaluation.columns import DASH, corrected, interval, number, probab
 from harness.evaluation.probes import PROBES
 
 Numbers = dict[str, Any]
-HEAD = ["claim", "of", "verdict", "part", "", "difference", "p", "Holm"]
+HEAD = ["claim", "about", "verdict", "part", "claimed", "difference", "p", "Holm"]
 
 
 def markdown(claims: list[Numbers], found: Evidenced, family: str, first: str | None) -> str:
@@ -33,7 +33,7 @@ def _caption(level: float) -> str:
         "A claim **holds** if every part is as claimed and passes Holm's correction over the parts "
         f"about one thing at {1 - level:.2g}. It is **contradicted** if a part is the other way "
         "and passes. Else it is **not shown**. Where a probe reads nothing even from the row "
-        "without, there is **nothing to read**. Tests take seeds as readers and dev speakers as "
+        "that another one is compared with, there is **nothing to read**. Tests take seeds as readers and dev speakers as "
         f"cases. *At most {margin} lower* is tested against a loss of that size. Counts need no "
         f"test: less is less by more than {margin}. The claims and this rule were fixed before the "
         "runs (docs/protocol.md)."
@@ -83,7 +83,7 @@ def _rows(found: Evidenced) -> str:
     lines = [_row(found, row, one) for row, one in found.statistics.items()]
     head = [
         *("row", CCC, *(f"{probe} probe" for probe in PROBES), "shuffled"),
-        *("parameters", "M multiply-adds", "a step", "MB"),
+        *("parameters", "M multiply-adds", "M in a step", "MB"),
     ]
     return _table(lines, head, 1)
 

@@ -136,7 +136,7 @@ def test_deltas_are_differences_in_time_and_need_no_parameter():
 @pytest.mark.parametrize("name", ENCODERS)
 def test_a_quaternion_network_has_a_quarter_of_the_parameters_and_all_the_work(name):
     """At the paper's width; half the width has a quarter of both."""
-    train = TRAIN.model_copy(update={"width": 1.0, "frames": 64, "batch": 2})
+    train = TRAIN.model_copy(update={"width": 1.0, "frames": 64, "batch": 32})
 
     def cost(encoder):
         row = Row(encoder=encoder, **ONE_VIEW)
