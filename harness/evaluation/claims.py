@@ -129,8 +129,8 @@ def _quaternion() -> list[Statement]:
 
 
 class Evidenced(NamedTuple):
-    """What the stages before have left of a family: statistics.json, the probes of probes.json, and
-    the counts by row; what probes are asked, and the level of all tests."""
+    """What the stages before have left of a family: statistics.json, the probes of probes.json,
+    and the counts by row; what probes are asked, and the level of all tests."""
 
     statistics: dict[str, Numbers]
     probes: list[Numbers]

@@ -33,8 +33,8 @@ def _caption(level: float) -> str:
         "A claim **holds** if every part is as claimed and passes Holm's correction over the parts "
         f"about one thing at {1 - level:.2g}. It is **contradicted** if a part is the other way "
         "and passes. Else it is **not shown**. Where a probe reads nothing even from the row "
-        "that another one is compared with, there is **nothing to read**. Tests take seeds as readers and dev speakers as "
-        f"cases. *At most {margin} lower* is tested against a loss of that size. Counts need no "
+        "that another one is compared with, there is **nothing to read**. Tests take seeds as "
+        f"readers and dev speakers as cases. *At most {margin} lower* is tested against a loss of that size. Counts need no "
         f"test: less is less by more than {margin}. The claims and this rule were fixed before the "
         "runs (docs/protocol.md)."
     )
