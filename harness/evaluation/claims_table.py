@@ -34,9 +34,9 @@ def _caption(level: float) -> str:
         f"about one thing at {1 - level:.2g}. It is **contradicted** if a part is the other way "
         "and passes. Else it is **not shown**. Where a probe reads nothing even from the row "
         "that another one is compared with, there is **nothing to read**. Tests take seeds as "
-        f"readers and dev speakers as cases. *At most {margin} lower* is tested against a loss of that size. Counts need no "
-        f"test: less is less by more than {margin}. The claims and this rule were fixed before the "
-        "runs (docs/protocol.md)."
+        f"readers and dev speakers as cases. *At most {margin} lower* is tested against a loss of "
+        f"that size. Counts need no test: less is less by more than {margin}. The claims and this "
+        "rule were fixed before the runs (docs/protocol.md)."
     )
 
 
