@@ -10,14 +10,17 @@ import multiprocessing
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from functools import partial
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
-from harness.config.rows import TABLE2, families, family_of, read_rows
+from harness.board import Board, Planned
+from harness.config.rows import TABLE2, Row, families, family_of, read_rows
 from harness.config.strict import profile
 from harness.errors import HarnessError, RunError, lacking
+from harness.learning import progress
 from harness.learning.cell import Cell, cells_of, remove_others
 from harness.options import JOBS, whole
 from harness.portable import choose
@@ -25,12 +28,14 @@ from harness.processes import locked, start_worker
 from harness.stage import move, run
 
 ALL = "all"
+CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
 
 
-def start_trainer(arithmetic: str) -> None:
-    """What a worker does first, before it loads torch."""
+def start_trainer(arithmetic: str, heard: "SimpleQueue[Any]") -> None:
+    """What a worker does first, before it loads torch; the launch shows what it tells."""
     start_worker()
     choose(arithmetic)
+    progress.told.append(heard.put)
 
 
 def validate() -> None:
@@ -83,21 +88,31 @@ def launch(family: str, jobs: int) -> None:
     Level by level: a cell that comes after another one trains when that one is kept.
     """
     changed = False
-    for number in sorted({level(cell) for cell in asked_for(family)}):
-        side_by_side(missing(_ready(family, number)), jobs)
-        cells = _ready(family, number)  # as they are asked for now
-        if others := missing(cells):
-            raise RunError(
-                f"parameters, features or code changed during the training, and {len(others)} "
-                f"cells ({others[0].label} first) are others now; run it again"
-            )
-        changed |= keep(cells)
+    planned = {cell.label: plan(cell) for cell in missing(asked_for(family))}
+    with Board(planned, jobs, CONTEXT.SimpleQueue()) as board:
+        for number in sorted({level(cell) for cell in asked_for(family)}):
+            side_by_side(missing(_ready(family, number)), jobs, board)
+            cells = _ready(family, number)  # as they are asked for now
+            if others := missing(cells):
+                raise RunError(
+                    f"parameters, features or code changed during the training, and {len(others)} "
+                    f"cells ({others[0].label} first) are others now; run it again"
+                )
+            changed |= keep(cells)
     cells = asked_for(family)
     seeds = {cell.kept.parent: [c.seed for c in cells if c.name == cell.name] for cell in cells}
     for row, asked in seeds.items():
         changed |= bool(remove_others(row, asked))
     if changed:
         record(list(dict.fromkeys(cell.name for cell in cells)))
+
+
+def plan(cell: Cell) -> Planned:
+    """What the board has to know of a cell before it starts."""
+    row = cell.row
+    if isinstance(row, Row):
+        return Planned(cell.readings.epochs, f"{row.encoder.name}, {len(row.views)} views")
+    return Planned(0, "made")
 
 
 def _ready(family: str, number: int) -> list[Cell]:
@@ -122,16 +137,17 @@ def keep(cells: list[Cell]) -> bool:
     return bool(staged)
 
 
-def side_by_side(cells: list[Cell], jobs: int) -> None:
+def side_by_side(cells: list[Cell], jobs: int, board: Board) -> None:
     """Train cells in `jobs` processes; after a fault those that run are finished, no others."""
     if not cells:
         return
-    context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
-    start = partial(start_trainer, cells[0].train.arithmetic)
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=start) as pool:
+    start = partial(start_trainer, cells[0].train.arithmetic, board.queue)
+    with ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=start) as pool:
         try:
             pool.submit(told, "validation", validate).result()
             waiting = [pool.submit(told, cell.label, train, cell) for cell in cells]
+            for cell, future in zip(cells, waiting, strict=True):
+                future.add_done_callback(partial(tell, board, cell.label))
             done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
         except KeyboardInterrupt:  # cells go on from their last epoch when they are asked for again
             for worker in multiprocessing.active_children():
@@ -141,6 +157,12 @@ def side_by_side(cells: list[Cell], jobs: int) -> None:
             future.cancel()
         for future in done:
             future.result()
+
+
+def tell(board: Board, label: str, future: "Future[None]") -> None:
+    """Let the board know that a cell is made, if it is."""
+    if not future.cancelled() and not future.exception():
+        board.queue.put(label)
 
 
 def told(name: str, work: Callable[..., None], *arguments: Any) -> None:

@@ -170,8 +170,8 @@ def test_cells_of_parameters_that_were_edited_meanwhile_are_not_recorded(left, m
     params, rows = small()
     params["train"]["learning_rate"] = 0.002
 
-    def edited_meanwhile(cells, jobs):
-        train(cells, jobs)
+    def edited_meanwhile(*arguments):
+        train(*arguments)
         write(left, params, rows)
 
     monkeypatch.setattr(launch, "side_by_side", edited_meanwhile)

@@ -141,6 +141,7 @@ FLOORS = [
         "stage",
         "allocation",
         "arrays",
+        "board",
         "config",
         "corpora",
         "paper",
@@ -155,6 +156,7 @@ FLOORS = [
     {"launch", "verdict"},
     {"extras"},
     {"stages", "cli"},
+    {"__main__"},
 ]
 
 
