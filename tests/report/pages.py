@@ -6,13 +6,13 @@ EMPTY = {"meta", "link", "br", "img", "input"}
 
 
 class Page(HTMLParser):
-    """`tables`: caption → lines of texts, the last line of the head first; `tags`: all start tags
-    with their attributes; `headings`: level and text; `text`: all that is shown."""
+    """`tables`: the name of its region → lines of texts, the last line of the head first; `tags`:
+    all start tags with their attributes; `headings`: level and text; `text`: all that is shown."""
 
     def __init__(self, content):
         super().__init__()
         self.tables, self.tags, self.headings, self.open = {}, [], [], []
-        self.words, self.line, self.caption = [], None, None
+        self.words, self.line, self.region = [], None, None
         self.feed(content)
         assert not self.open, f"never closed: {self.open}"
         self.text = " ".join("".join(self.words).split())
@@ -22,6 +22,9 @@ class Page(HTMLParser):
         if tag in EMPTY:
             return
         self.open.append(tag)
+        self.region = (
+            dict(attributes).get("aria-label", self.region) if tag == "div" else self.region
+        )
         if tag == "table":
             self.lines = []
         elif tag == "tr":
@@ -30,8 +33,6 @@ class Page(HTMLParser):
             self.line.append("")
         elif tag in ("h1", "h2", "h3", "h4"):
             self.headings.append([int(tag[1]), ""])
-        elif tag == "caption":
-            self.caption = ""
 
     def handle_startendtag(self, tag, attributes):
         self.tags.append((tag, dict(attributes)))
@@ -43,8 +44,8 @@ class Page(HTMLParser):
         elif tag == "table":
             heads = [line for where, line in self.lines if where == "thead"]
             others = [line for where, line in self.lines if where != "thead"]
-            assert self.caption not in self.tables, f"two tables are called {self.caption}"
-            self.tables[self.caption] = [heads[-1], *others]
+            assert self.region not in self.tables, f"two tables are called {self.region}"
+            self.tables[self.region] = [heads[-1], *others]
 
     def handle_data(self, data):
         if {"style", "script"} & {*self.open}:
@@ -52,13 +53,11 @@ class Page(HTMLParser):
         self.words.append(data)
         if {"td", "th"} & {*self.open}:
             self.line[-1] += data
-        if self.headings and self.open[-1] == f"h{self.headings[-1][0]}":
+        if self.headings and self.open and self.open[-1] == f"h{self.headings[-1][0]}":
             self.headings[-1][1] += data
-        if self.open and self.open[-1] == "caption":
-            self.caption += data
 
     def table(self, beginning):
-        """The lines of the table whose caption begins so."""
+        """The lines of the table whose region is called so at the beginning."""
         found = [lines for name, lines in self.tables.items() if name.startswith(beginning)]
         assert len(found) == 1, f"{len(found)} tables begin with {beginning}"
         return found[0]

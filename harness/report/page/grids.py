@@ -7,7 +7,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from harness.evaluation.columns import DASH, Column, number, printed_columns, score
-from harness.evaluation.table import Table, ranks, shown_kinds
+from harness.evaluation.table import Table, TableRow, ranks, shown_kinds
 from harness.report.page.words import verdict
 
 
@@ -53,6 +53,11 @@ def text(content: str) -> Cell:
     return Cell(content)
 
 
+def prose(content: str) -> Cell:
+    """A row's head that is a sentence and may have several lines."""
+    return Cell(content, None, "prose")
+
+
 def head(title: str, numeric: bool = True) -> Cell:
     """A column's name."""
     return Cell(title, None, "num" if numeric else "")
@@ -63,12 +68,13 @@ def word(content: str) -> Cell:
     return Cell(content, None, f"word {content.split()[0]}")
 
 
+PLACES = {0: "", 1: "best", 2: "second"}  # classes of the two highest Ĉ
 WORDS = ("row", "reads", "trend", "worst")  # columns of words
 
 
 def family_grid(table: Table) -> Grid:
     """The family's table as its Markdown has it, and a verdict beside every gain."""
-    columns: list[tuple[Column, Callable[..., Cell]]] = []
+    columns: list[tuple[Column, Callable[[TableRow], Cell]]] = []
     kinds = iter(shown_kinds(table))
     for column in printed_columns(table):
         columns.append((column, _shown(table, column)))
@@ -91,22 +97,23 @@ def family_grid(table: Table) -> Grid:
     )
 
 
-def _shown(table: Table, column: Column) -> Callable[..., Cell]:
+def _shown(table: Table, column: Column) -> Callable[[TableRow], Cell]:
     rank = ranks(table)
 
-    def cell(row: object) -> Cell:
-        content = column.text(row)  # type: ignore[arg-type]
+    def cell(row: TableRow) -> Cell:
+        content = column.text(row)
         if column.short in WORDS:
-            return text(content)
-        best = column.text is score and rank.get(row.row) == 1  # type: ignore[attr-defined]
-        return Cell(minus(content), first_number(content), "num best" if best else "num")
+            return Cell(content, None, "short")
+        if column.text is score:
+            return Cell(minus(content), row.ccc, f"num {PLACES[rank.get(row.row, 0)]}")
+        return Cell(minus(content), first_number(content), "num")
 
     return cell
 
 
-def _verdict(table: Table, kind: str) -> Callable[..., Cell]:
-    def cell(row: object) -> Cell:
-        gain = row.against.get(kind)  # type: ignore[attr-defined]
+def _verdict(table: Table, kind: str) -> Callable[[TableRow], Cell]:
+    def cell(row: TableRow) -> Cell:
+        gain = row.against.get(kind)
         return word(verdict(gain, table)) if gain else text(DASH)
 
     return cell

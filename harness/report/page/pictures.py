@@ -26,12 +26,14 @@ FEW = 120  # speakers up to which each has a dot
 
 
 class Strip(NamedTuple):
-    """A line of a picture: `name`, and `over` what; the drawing; what it says in numbers."""
+    """A line of a picture: `name`, and `over` what; the drawing; what it says in numbers, and what
+    the paper does."""
 
     name: str
     over: str
     drawing: Markup
     text: str
+    paper: str = ""
     word: Cell | None = None
 
 
@@ -76,13 +78,13 @@ def forest(family: Family) -> Strips:
             seen.add("paper")
         label = f"{row.row} over {gain.baseline}: {sentence}, {found}"
         label += f"; the paper prints {percent(printed)} %" if printed is not None else ""
-        shown = f"{sentence}" + (f" · paper {percent(printed)}" if printed is not None else "")
         lines.append(
             Strip(
                 row.row,
                 f"over {gain.baseline}",
                 svg.strip(minus(label), parts),
-                minus(shown.replace(" %", "")),
+                minus(sentence.replace(" %", "")),
+                f"paper {percent(printed)}" if printed is not None else "",
                 word(found),
             )
         )
@@ -256,10 +258,10 @@ def _curves(
 # Weights
 
 
-def weights(family: Family, found: Found) -> list[Panel]:
-    """The factor of every loss at the ends of the epochs, of rows whose weights move."""
+def weights(family: Family) -> list[Panel]:
+    """The factor of every loss at the ends of the epochs, of own rows whose weights move."""
     panels = []
-    for row in family.table.rows:
+    for row in family.own:
         cells = family.history.get(row.row, {})
         lines = [line for epochs in cells.values() for line in epochs]
         columns = [
@@ -267,7 +269,11 @@ def weights(family: Family, found: Found) -> list[Panel]:
             for name in dict.fromkeys(key for line in lines for key in line)
             if name.startswith(WEIGHT)
         ]
-        moving = any(len({line[name] for line in lines if name in line}) > 1 for name in columns)
+        moving = any(
+            len({line[name] for line in epochs if name in line}) > 1
+            for name in columns
+            for epochs in cells.values()
+        )
         if len(columns) > 1 and moving:
             panels.append(_weights(row.row, cells, columns))
     return panels

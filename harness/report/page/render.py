@@ -70,7 +70,7 @@ def _file(name: str) -> str:
 
 def _part(family: Family, found: Found) -> Part:
     title = "Table 2" if family.name == TABLE2 else f"Family {family.name}"
-    drawn = pictures.weights(family, found)
+    drawn = pictures.weights(family)
     keys = list(dict.fromkeys(key for panel in drawn for key in panel.keys))
     return Part(
         family,

@@ -7,7 +7,7 @@ from typing import Any
 from harness.config.rows import TABLE2, AnyRow, MadeRow, Row
 from harness.evaluation.columns import DASH, number, score
 from harness.evaluation.table import TableRow
-from harness.report.page.grids import Cell, Grid, figure, head, minus, text, word
+from harness.report.page.grids import Cell, Grid, figure, head, minus, prose, text, word
 from harness.report.page.pictures import best
 from harness.report.page.sources import Family, Found
 from harness.report.page.words import count
@@ -50,9 +50,9 @@ def emotions(family: Family) -> Grid | None:
 
 
 def bests(family: Family) -> Grid | None:
-    """The epoch at which each row's mean curve is highest; None where no cell has a curve."""
+    """The epoch at which each own row's mean curve is highest; None where no cell has a curve."""
     rows = []
-    for row in family.table.rows:
+    for row in family.own:
         found = best(family.history.get(row.row, {}))
         if found is None:
             continue
@@ -127,7 +127,7 @@ def audit_summary(found: dict[str, Any]) -> Grid:
     rows = []
     for part in found["sections"]:
         each = Counter(finding["verdict"] for finding in part["findings"])
-        rows.append([text(part["title"]), *(figure(each[verdict], 0) for verdict in verdicts)])
+        rows.append([prose(part["title"]), *(figure(each[verdict], 0) for verdict in verdicts)])
     label = "Findings of each part of the audit, by their verdict."
     return Grid(label, [head("part", False), *map(head, verdicts)], rows)
 
@@ -135,7 +135,7 @@ def audit_summary(found: dict[str, Any]) -> Grid:
 def audit_findings(found: dict[str, Any]) -> Grid:
     """The findings that do not simply hold, but for those of Fisher's test, which are summed up."""
     rows = [
-        [text(each["where"]), word(each["verdict"]), text(each["sentence"])]
+        [prose(each["where"]), word(each["verdict"]), text(_sentence(each["sentence"]))]
         for part in found["sections"]
         if not part["id"].startswith("fisher")
         for each in part["findings"]
@@ -143,6 +143,11 @@ def audit_findings(found: dict[str, Any]) -> Grid:
     ]
     heads = [head(name, False) for name in ("where", "verdict", "finding")]
     return Grid("What of the paper does not simply hold.", heads, rows)
+
+
+def _sentence(words: str) -> str:
+    """With a capital at its beginning."""
+    return words[:1].upper() + words[1:]
 
 
 # The corpus
@@ -242,12 +247,12 @@ def beside(found: Found) -> dict[tuple[str, str, tuple[int, ...]], float]:
 def everything(found: Found) -> Grid:
     """Every row of every family once: its cost, its Ĉ, and how far it is from three rows of the
     same encoder on the same seeds."""
-    known, rows = beside(found), []
-    for family in found.families:
-        for row in family.table.rows:
-            full = family.full(row.row)
-            if full.partition("/")[0] == family.name:
-                rows.append(_whole(found, family, row, full, known))
+    known = beside(found)
+    rows = [
+        _whole(found, family, row, family.full(row.row), known)
+        for family in found.families
+        for row in family.own
+    ]
     roles = [f"over {what} (%)" for what in (VANILLA, MASKED, RRTN)]
     heads = ["views", "cost", "params (M)", "trained (M)", "Ĉ ± sd", *roles]
     label = (

@@ -10,7 +10,7 @@ from harness.config.rows import TABLE2, AnyRow, family_of, read_rows
 from harness.errors import RunError
 from harness.evaluation.moments import read_moments, selected
 from harness.evaluation.mrmc import pseudo_values
-from harness.evaluation.table import Table, shown_kinds
+from harness.evaluation.table import Table, TableRow, shown_kinds
 from harness.paper import Paper, read_paper
 from harness.stage import read_json
 
@@ -35,6 +35,11 @@ class Family(NamedTuple):
     def name(self) -> str:
         """As rows.yaml has it."""
         return self.table.family
+
+    @property
+    def own(self) -> list[TableRow]:
+        """The rows that are not those of Table 2 in another family's files."""
+        return [row for row in self.table.rows if "/" not in row.row]
 
     def full(self, label: str) -> str:
         """A row's full name from its name in the family's files."""

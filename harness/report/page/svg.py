@@ -47,7 +47,8 @@ def scale(
     found = [value for value in values if math.isfinite(value) and (value > 0 or not log)]
     if log:
         low, high = min(found, default=0.1), max(found, default=1.0)
-        low, high = 10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high))
+        # room for a line that lies just on a power of ten
+        low, high = 10.0 ** math.floor(math.log10(low) - 0.2), 10.0 ** math.ceil(math.log10(high))
         return Scale(low, high if high > low else 10 * low, start, end, True)
     low, high = min(found, default=0.0), max(found, default=1.0)
     if high - low < 1e-9:
@@ -208,7 +209,7 @@ def ruler(of: Scale, unit: str) -> Markup:
         Markup('<text x="{}%" y="12" text-anchor="middle">{}</text>').format(
             place(of.at(tick)), short(tick)
         )
-        for tick in of.ticks(5)
+        for tick in of.ticks(6)
     ]
     return Markup(
         '<svg class="strip ruler" width="100%" height="16" aria-hidden="true">{}</svg>'

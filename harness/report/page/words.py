@@ -103,29 +103,39 @@ def _outcome(table: Table) -> str:
 def _clause(group: Group, table: Table) -> str:
     """What one method does beside its baselines."""
     gains = [gain for _, gain in group.rows]
-    names = [gain.baseline for gain in gains]
-    own = table.family == TABLE2 and group.title in METHODS.values()
-    base = "the encoder alone" if own else listed(list(dict.fromkeys(names)))
-    places: dict[str, list[str]] = {}
-    for name, gain in zip(names, gains, strict=True):
-        word = {AHEAD: ABOVE, BEHIND: BELOW}.get(found := verdict(gain, table), found)
-        places.setdefault(word, []).append(name)
-    all_of = f" on all {len(names)} encoders" if own and len(names) > 1 else ""
     extent = span(gain.gain for gain in gains if gain.gain is not None)
-    every = "every interval" if len(names) > 1 else "the interval"
-    if list(places) == [ABOVE]:
-        return f"{group.title} scores above {base}{all_of} ({extent}, {every} above 0)"
-    if list(places) == [BELOW]:
-        return f"{group.title} scores below {base}{all_of} ({extent}, {every} below 0)"
-    if list(places) == [OPEN]:
-        holds = "every interval holds 0" if len(names) > 1 else "the interval holds 0"
-        any_of = all_of.replace("on all", "on any of the")
-        return f"{group.title} is not told apart from {base}{any_of} ({extent}, {holds})"
-    if list(places) == [UNTESTED]:
-        return f"{group.title} gains {extent} over {base}, and no interval can be told"
-    said = {ABOVE: "lies above 0", BELOW: "lies below 0", OPEN: "holds 0", UNTESTED: "is missing"}
-    parts = [f"{said[word]} over {listed(names)}" for word, names in places.items()]
-    return f"the interval of the gain of {group.title} ({extent}) {listed(parts)}"
+    places: dict[str, list[str]] = {}
+    for gain in gains:
+        word = {AHEAD: ABOVE, BEHIND: BELOW}.get(found := verdict(gain, table), found)
+        places.setdefault(word, []).append(gain.baseline)
+    alone = table.family == TABLE2 and group.title in METHODS.values()
+    if len(places) > 1:
+        words = [word for word in SAID if word in places]
+        parts = [_part(word, places[word], alone, word == words[0]) for word in words]
+        return f"{group.title} {listed(parts)} ({extent})"
+    (word, names), many = next(iter(places.items())), len(gains) > 1
+    base = "the encoder alone" if alone else listed(list(dict.fromkeys(names)))
+    if alone and many:
+        base += f" on any of the {len(names)} encoders" if word == OPEN else ""
+        base += f" on all {len(names)} encoders" if word != OPEN else ""
+    ends = "no interval" if word == UNTESTED else "every interval" if many else "the interval"
+    return f"{group.title} {SAID[word]} {base} ({extent}, {ends}{ENDS[word]})"
+
+
+SAID = {  # what a row does beside its baseline, by the verdict
+    ABOVE: "scores above",
+    BELOW: "scores below",
+    OPEN: "is not told apart from",
+    UNTESTED: "stands untested beside",
+}
+ENDS = {ABOVE: " above 0", BELOW: " below 0", OPEN: " holds 0", UNTESTED: ""}
+
+
+def _part(word: str, names: list[str], alone: bool, first: bool) -> str:
+    """ "scores below the encoder alone on cnn10"."""
+    if not alone:
+        return f"{SAID[word]} {listed(names)}"
+    return f"{SAID[word]} {'the encoder alone' if first else 'it'} on {listed(names)}"
 
 
 def _holm(table: Table) -> str:
@@ -159,10 +169,12 @@ def _bearing(table: Table) -> str:
         gains = (
             f"printed gains of {_plain(paper for _, paper in printed)}" if printed else "numbers"
         )
-        data = "made sounds" if table.corpus == MADE else "another corpus than the paper's"
+        data = (
+            "The sounds are synthetic" if table.corpus == MADE else "The corpus is not the paper's"
+        )
         return (
-            f"This is {data}{_size(table)}, so that it says nothing against the paper's {gains} "
-            f"on {table.paper_corpus}, nor for them."
+            f"{data}{_size(table)}, so that this says nothing against the paper's {gains} on "
+            f"{table.paper_corpus}, nor for them."
         )
     if not printed:
         return "The corpus is the paper's, which prints none of these comparisons."
@@ -179,13 +191,13 @@ def _bearing(table: Table) -> str:
 
 
 def _size(table: Table) -> str:
-    """ ", learned by networks of 1/16 of its width", where they are smaller than the paper's."""
+    """ " and the networks have 1/16 of the paper's width", where they are narrower."""
     ours, theirs = table.settings.get("width", (1.0, 1.0))
     if ours >= theirs:
         return ""
     inverse = theirs / ours
     share = f"1/{inverse:.0f}" if abs(inverse - round(inverse)) < 1e-6 else f"{ours / theirs:.2g}"
-    return f", learned by networks of {share} of the paper's width"
+    return f" and the networks have {share} of the paper's width"
 
 
 def _plain(values: Iterable[float]) -> str:
