@@ -408,5 +408,5 @@ def test_a_logarithmic_scale_has_powers_of_ten():
 
 
 def test_minus_signs_are_true_ones_and_hyphens_stay():
-    found = minus("cnn10-rrtn-ruwl -19.5 [-26.4, -12.7] 1e-08, page-1")
-    assert found == "cnn10-rrtn-ruwl −19.5 [−26.4, −12.7] 1e-08, page-1"
+    found = minus("cnn10-rrtn-ruwl -19.5 [-26.4, -12.7] 1e-08, page-1, 5 %")
+    assert found == "cnn10-rrtn-ruwl −19.5 [−26.4, −12.7] 1e-08, page-1, 5\u00a0%"

@@ -33,11 +33,12 @@ class Grid(NamedTuple):
 
 
 def minus(text: str) -> str:
-    """With a true minus before digits."""
-    return "".join(
+    """With a true minus before digits, and no new line before a percent sign."""
+    signs = "".join(
         "−" if sign == "-" and after.isdigit() and not before.isalnum() else sign
         for before, sign, after in zip(" " + text, text, text[1:] + " ", strict=False)
     )
+    return signs.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def figure(value: float | None, decimals: int, signed: bool = False) -> Cell:
@@ -54,7 +55,7 @@ def text(content: str) -> Cell:
 
 
 def prose(content: str) -> Cell:
-    """A row's head that is a sentence and may have several lines."""
+    """A sentence, which may have several lines."""
     return Cell(content, None, "prose")
 
 

@@ -135,7 +135,7 @@ def audit_summary(found: dict[str, Any]) -> Grid:
 def audit_findings(found: dict[str, Any]) -> Grid:
     """The findings that do not simply hold, but for those of Fisher's test, which are summed up."""
     rows = [
-        [prose(each["where"]), word(each["verdict"]), text(_sentence(each["sentence"]))]
+        [prose(each["where"]), word(each["verdict"]), prose(minus(_sentence(each["sentence"])))]
         for part in found["sections"]
         if not part["id"].startswith("fisher")
         for each in part["findings"]
