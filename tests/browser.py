@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-PATIENCE = 60  # seconds for one answer
+PATIENCE = 300  # seconds for one answer, on a machine that is busy
 
 
 class Browser:

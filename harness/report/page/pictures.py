@@ -11,7 +11,7 @@ from harness.config.rows import Row
 from harness.evaluation.table import Gain, TableRow, shown_kinds
 from harness.report.page import svg
 from harness.report.page.grids import Cell, minus, word
-from harness.report.page.sources import Epochs, Family, Found
+from harness.report.page.sources import Epochs, Family, Found, first_gain
 from harness.report.page.words import percent, verdict
 
 CROWD = 5  # rows of an encoder above which each has a panel of its own
@@ -147,7 +147,8 @@ def speakers(family: Family) -> Strips:
             parts.append(svg.bar(scale.at(ordered[0]), scale.at(ordered[-1]), "span"))
         parts.append(svg.mark(scale.at(middle), "middle", 2.5))
         up = sum(value > 0 for value in values)
-        base = next(gain.baseline for gain in rows[name].against.values())
+        gain = first_gain(rows[name], family.table)
+        base = gain.baseline if gain else ""
         text = f"{up} of {len(values)} above 0"
         label = f"{name} over {base}: {text}"
         lines.append(Strip(name, f"over {base}", svg.strip(minus(label), parts), text))

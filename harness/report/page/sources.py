@@ -10,7 +10,7 @@ from harness.config.rows import TABLE2, AnyRow, family_of, read_rows
 from harness.errors import RunError
 from harness.evaluation.moments import read_moments, selected
 from harness.evaluation.mrmc import pseudo_values
-from harness.evaluation.table import Table, TableRow, shown_kinds
+from harness.evaluation.table import Gain, Table, TableRow, shown_kinds
 from harness.paper import Paper, read_paper
 from harness.stage import read_json
 
@@ -22,7 +22,7 @@ MEAN = "mean"  # the target of scores.csv that is Ĉ
 class Family(NamedTuple):
     """One family's results. `history`: row → seed → epochs; `statistics`: row → numbers; `power`:
     None where there is none; `speakers`: row → what each speaker adds to the difference of Ĉ from
-    the row's first baseline, as jackknife pseudo-values, mean over seeds."""
+    the row of its `first_gain`, as jackknife pseudo-values, mean over seeds."""
 
     table: Table
     scores: Scores
@@ -138,10 +138,14 @@ def _history(path: Path) -> dict[str, dict[int, Epochs]]:
     return found
 
 
+def first_gain(row: TableRow, table: Table) -> Gain | None:
+    """The row's first comparison in the order in which the table shows them."""
+    found = (row.against.get(kind) for kind in shown_kinds(table))
+    return next(filter(None, found), None)
+
+
 def _speakers(path: Path, table: Table) -> dict[str, list[float]]:
-    """Of the first kind of comparison that the table shows."""
-    kind = next(iter(shown_kinds(table)), "")
-    if not path.is_file() or not kind:
+    if not path.is_file():
         return {}
     collected = read_moments(path)
     names = collected["rows"].tolist()
@@ -152,7 +156,7 @@ def _speakers(path: Path, table: Table) -> dict[str, list[float]]:
         return {}
     found = {}
     for row in table.rows:
-        if compared := row.against.get(kind):
+        if compared := first_gain(row, table):
             values = pseudo_values(sums[row.row], sums[compared.baseline])
             found[row.row] = values.mean(axis=0).tolist()
     return found
