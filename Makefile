@@ -43,7 +43,8 @@ repro: repository setup
 # a family other than Table 2, which comes first because the family's rows are compared with its rows
 family: repository named repro
 	@python -m harness.launch --jobs $(JOBS) --family $(F)
-	@dvc repro families/dvc.yaml:table@$(F) families/dvc.yaml:draw@$(F)
+	@dvc repro $$(python -c 'from harness.config.rows import read_family; \
+	  print(*read_family("$(F)").stages)')
 	@$(REPORT)
 
 named:
@@ -51,8 +52,8 @@ named:
 
 all: repository repro
 	@python -m harness.launch --jobs $(JOBS) --family all
-	@for family in $$(python -c 'from harness.config.rows import families; print(*families()[1:])'); \
-	  do dvc repro families/dvc.yaml:table@$$family families/dvc.yaml:draw@$$family; done
+	@dvc repro $$(python -c 'from harness.config.rows import families, read_family; \
+	  print(*[stage for name in families()[1:] for stage in read_family(name).stages])')
 	@$(REPORT)
 
 test: setup
