@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from harness.errors import HarnessError
@@ -26,6 +27,7 @@ def _call(arguments: Sequence[str]) -> None:
     _add_check(commands)
     _add_diff(commands)
     _add_bench(commands)
+    _add_readme(commands)
     options = parser.parse_args(arguments)
     options.command(options)
 
@@ -42,6 +44,18 @@ def _validate(options: argparse.Namespace) -> None:
     print(summary())
 
 
+def _add_readme(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "write the numbers in README.md from the results that are committed"
+    parser = commands.add_parser("readme", help=text, description=text)
+    parser.set_defaults(command=_readme)
+
+
+def _readme(options: argparse.Namespace) -> None:
+    from harness.report.readme import rewrite
+
+    rewrite(options)
+
+
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     text = "false positives, coverage and power of every test of significance, where truth is known"
     parser = commands.add_parser("simulate", help=text, description=text)
@@ -50,15 +64,20 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--jobs", type=jobs, default=2, help="processes side by side (default: 2)")
     parser.add_argument("--seed", type=seed, default=0, help="from which all draws follow")
     parser.add_argument("--speakers", type=int, nargs="+", help="only these sizes")
+    pooling = "only whether the variance over seeds should be pooled over rows: pooling.md"
+    parser.add_argument("--pooling", action="store_true", help=pooling)
     parser.add_argument("--out", default="results/simulation", help="where the report goes")
     parser.add_argument("--scratch", default="scratch/simulation", help="what is done is kept here")
     parser.set_defaults(command=_simulate)
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from harness.extras.simulation.command import simulate
+    from harness.extras.simulation import command, pooling
 
-    simulate(options)
+    if options.pooling:
+        pooling.write(Path(options.out), options.draws, options.seed)
+    else:
+        command.simulate(options)
 
 
 def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -44,7 +44,7 @@ def _printed(text: Any) -> Any:
 Number = Annotated[Printed, BeforeValidator(_printed)]
 
 
-class Counts(Strict):
+class Table1Row(Strict):
     """A row of Table 1."""
 
     train: Number
@@ -93,7 +93,7 @@ class Paper(Strict):
     arxiv: str
     corpus: str
     settings: dict[str, float]
-    table1: dict[str, Counts]
+    table1: dict[str, Table1Row]
     corpus_totals: Totals
     table2: dict[str, PaperRow]
     claims: list[Claim]

@@ -1,4 +1,6 @@
-"""moments.npz → statistics.json: Ĉ, and every test of every comparison; metrics.json: Ĉ alone."""
+"""moments.npz and history.csv → statistics.json: Ĉ, its slope, and every test of every comparison;
+power.json: what more seeds or speakers would show; metrics.json: Ĉ alone.
+"""
 
 import json
 from pathlib import Path
@@ -10,13 +12,15 @@ from harness.config.rows import Family, read_family, read_rows
 from harness.config.statistics import Statistics
 from harness.config.strict import block, profile
 from harness.errors import RunError
-from harness.evaluation.moments import read_moments, selected
+from harness.evaluation.moments import epochs_of, read_moments, selected
+from harness.evaluation.plateau import read_curves, trend
+from harness.evaluation.power import LARGEST, POWER, plan
 from harness.evaluation.significance import comparisons, gather, scores
 from harness.options import family_named
 from harness.stage import run
 
 FACTS = ("params", "params_trained", "width", "epochs")
-SMALL = ("p", "p_holm", "smallest_p")  # may be tiny
+SMALL = ("p", "p_holm", "smallest_p", "error", "seeds", "speakers", "both")  # may be tiny
 DECIMALS = 8  # below this, a sum's last bits depend on the machine's BLAS
 
 
@@ -25,8 +29,10 @@ def main(arguments: list[str] | None = None) -> None:
     family = read_family(family_named(__doc__, arguments))
     settings = block(Statistics, "statistics")
     source = Path("results", profile(), family.name, "moments.npz")
-    if not source.is_file():
-        raise RunError(f"{source} is missing; run `dvc repro {family.stage('collect')}`")
+    histories = source.with_name("history.csv")
+    for file in (source, histories):
+        if not file.is_file():
+            raise RunError(f"{file} is missing; run `dvc repro {family.stage('collect')}`")
     collected, names = read_moments(source), [family.label(full) for full in family.listed]
     if (collected["rows"].tolist(), collected["seeds"].tolist()) != (names, family.seeds):
         raise RunError(
@@ -39,21 +45,41 @@ def main(arguments: list[str] | None = None) -> None:
         moments = selected(collected, selections)
     except RunError as error:
         raise RunError(f"{source}: {error}; run `dvc repro {family.stage('collect')}`") from None
+    averaged, curves = epochs_of(collected, selections), read_curves(histories)
     rng = np.random.default_rng(settings.seed)
     evidence = gather(moments, settings.resamples, settings.level, rng)
     compared = comparisons(evidence, _baselines(family))
     numbers = {}
     for place, (name, score) in enumerate(zip(names, scores(evidence), strict=True)):
-        facts = {fact: collected[fact][place].item() for fact in FACTS}
-        facts["arithmetic"] = sorted(set(collected["arithmetic"][place].tolist()))
-        named = {
-            kind: found and {"baseline": names[found.pop("baseline")], **found}
-            for kind, found in compared[place].items()
-        }
-        row = {**score, "selection": selections[place], **facts, "comparisons": named}
-        numbers[name] = rounded(row)
+        numbers[name] = rounded(
+            {
+                **score,
+                "selection": selections[place],
+                "averaged": averaged[place],
+                "trend": trend([curves[name][seed] for seed in family.seeds], settings.level),
+                **_facts(collected, place),
+                "comparisons": {
+                    kind: found and found | {"baseline": names[found["baseline"]]}
+                    for kind, found in compared[place].items()
+                },
+            }
+        )
+    speakers = evidence.moments[0].shape[1]
+    plans = {
+        kind: plan(
+            [f[kind] for f in compared if f[kind]], len(family.seeds), speakers, settings.level
+        )
+        for kind in family.kinds
+    }
+    about = {"level": settings.level, "power": POWER, "speakers": speakers, "most": LARGEST}
     write(source.with_name("statistics.json"), numbers)
+    write(source.with_name("power.json"), about | {"kinds": rounded(plans)})
     write(source.with_name("metrics.json"), {name: row["ccc"] for name, row in numbers.items()})
+
+
+def _facts(collected: dict[str, Any], place: int) -> dict[str, Any]:
+    facts = {fact: collected[fact][place].item() for fact in FACTS}
+    return {**facts, "arithmetic": sorted(set(collected["arithmetic"][place].tolist()))}
 
 
 def _baselines(family: Family) -> dict[str, list[int | None]]:
@@ -68,6 +94,8 @@ def _baselines(family: Family) -> dict[str, list[int | None]]:
 
 def rounded(value: Any, key: str = "") -> Any:
     """Floats with `DECIMALS` decimals, but those of `SMALL` with six significant digits."""
+    if isinstance(value, list):
+        return [rounded(each) for each in value]
     if isinstance(value, dict):
         return {name: rounded(each, name) for name, each in value.items()}
     if not isinstance(value, float):

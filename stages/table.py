@@ -1,4 +1,4 @@
-"""statistics.json and paper.yaml → <family>.md, .csv, .json, .tex, and significance.md."""
+"""Statistics, power and the paper → <family>.md, .csv, .json, .tex, and significance.md."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from harness.config.training import Train
 from harness.evaluation.rendering import comma_separated, latex, markdown, show
 from harness.evaluation.significance_table import significance_table
 from harness.evaluation.table import build
+from harness.evaluation.weighed import weighed
 from harness.options import family_named
 from harness.paper import read_paper
 from harness.stage import read_facts, read_json, run
@@ -31,6 +32,11 @@ def main(arguments: list[str] | None = None) -> None:
     training = block(Train, "train").model_dump() | read_readings().model_dump()
     blocks, paper = read_rows(), read_paper()
     table = build(name, family, blocks, settings, statistics, corpus, training, paper)
+    if any(row.emotions for row in family.rows.values()):
+        selections = {row.row: row.selection for row in table.rows}
+        found = weighed(folder / family.name, selections, corpus["targets"])
+        rows = [row.model_copy(update={"weighed": found[row.row]}) for row in table.rows]
+        table = table.model_copy(update={"rows": rows})
     texts = {
         "json": json.dumps(table.model_dump(), indent=2, ensure_ascii=False) + "\n",
         "md": markdown(table),
@@ -39,7 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
     }
     for kind, text in texts.items():
         (folder / f"{family.name}.{kind}").write_text(text, encoding="utf-8")
-    evidence = significance_table(statistics, table)
+    power = read_json(folder / family.name / "power.json", remedy)
+    evidence = significance_table(statistics, table, power)
     (folder / family.name / "significance.md").write_text(evidence, encoding="utf-8")
     show(table)
     places = [Path("scratch", name, full) for full in family.rows]

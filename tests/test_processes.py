@@ -19,6 +19,7 @@ import torch
 
 from harness.errors import HarnessError
 from harness.stage import run as run_stage
+from tests.checkpoints import told
 from tests.processes import REPOSITORY, environment, run
 from tests.tree import write_cells
 
@@ -59,7 +60,7 @@ def launched(tmp_path):
     """A launch that has one cell at work, in a tree of its own."""
     write_cells(tmp_path, LONG)
     with start("harness.launch", "--jobs", "1", folder=tmp_path) as process:
-        checkpoint = tmp_path / "scratch" / "toy" / ROW / "1.ckpt"
+        checkpoint = tmp_path / "scratch" / "toy" / ROW / "1.safetensors"
         until(checkpoint.is_file, process)
         yield tmp_path, process
         process.kill()
@@ -119,19 +120,12 @@ def test_a_killed_launch_leaves_no_worker_and_a_new_one_goes_on(launched, sign):
         time.sleep(0.01)
     assert not any(map(alive, workers))
 
-    checkpoint = tree / "scratch" / "toy" / ROW / "1.ckpt"
-    seconds = torch.load(checkpoint, weights_only=False)["state"]["seconds"]
+    checkpoint = tree / "scratch" / "toy" / ROW / "1.safetensors"
+    seconds = told(checkpoint)["seconds"]
     with start("harness.launch", "--jobs", "1", folder=tree) as again:
-        more = until(
-            lambda: (
-                len(torch.load(checkpoint, weights_only=False)["state"]["seconds"]) > len(seconds)
-            ),
-            again,
-        )
-        assert more
-        state = torch.load(checkpoint, weights_only=False)["state"]
+        until(lambda: len(told(checkpoint)["seconds"]) > len(seconds), again)
         again.kill()
-    assert state["seconds"][: len(seconds)] == seconds
+    assert told(checkpoint)["seconds"][: len(seconds)] == seconds
 
 
 POOLS = {
@@ -248,7 +242,7 @@ def test_cells_are_taken_to_another_disk(tmp_path, mounted):
 def test_a_limit_on_files_is_named(tmp_path, module):
     write_cells(tmp_path, SHORT)
     arguments = CELL if module == "stages.train" else []
-    small = (100_000, 100_000)
+    small = (30_000, 30_000)
     limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, small)}
     done = run(module, *arguments, folder=tmp_path, **limit)
     assert_one_line(done, "scratch", os.strerror(errno.EFBIG), "ulimit -f")

@@ -46,7 +46,7 @@ def test_another_profile_or_row_is_a_users_own_also_when_it_is_committed(
 
 @pytest.mark.committed
 def test_what_is_not_committed_is_a_users_own(tree):
-    replace(tree / "params.yaml", "epochs: 6", "epochs: 7")
+    replace(tree / "params.yaml", "raters: 5", "raters: 6")
     assert users_own(tree) == "not as committed: params.yaml"
 
 

@@ -38,7 +38,7 @@ ACCESS = (
 )
 
 
-class Counts(Strict):
+class CompleteCopy(Strict):
     """Clips that a complete copy has in each split."""
 
     train: int
@@ -55,7 +55,7 @@ class Params(CorpusBlock):
     api: str = Field(default=zenodo.API, pattern=zenodo.ADDRESS)
     record: str = Field(default=RECORD, pattern=r"^\d+$")
     files: list[str] = Field(default=["*"], min_length=1)
-    expected: Counts | None = None
+    expected: CompleteCopy | None = None
 
 
 def acquire(params: Params, folder: Path) -> Corpus:
@@ -188,7 +188,7 @@ def _check_peaks(clips: pd.DataFrame) -> None:
         )
 
 
-def _check_counts(split: "pd.Series[str]", expected: Counts) -> None:
+def _check_counts(split: "pd.Series[str]", expected: CompleteCopy) -> None:
     for name, count in expected.model_dump().items():
         found = int((split == name).sum())
         if found != count:

@@ -23,7 +23,7 @@ class Remote:
     checksum: str | None = None
 
 
-class Part:
+class PartialFile:
     """The growing file, and what it takes to go on with it after a break."""
 
     def __init__(self, remote: Remote, target: Path, progress: Progress | None) -> None:

@@ -38,7 +38,7 @@ ABOUT = {
 Array = NDArray[np.float64]
 
 
-class Counts(Strict):
+class PerSplit(Strict):
     """A number for each split; test may be empty."""
 
     train: int = Field(ge=1, le=SPEAKERS_A_SPLIT)
@@ -55,8 +55,8 @@ class Params(CorpusBlock):
 
     name: Literal["synthetic"]
     seed: int = Field(ge=0, lt=2**32)
-    clips: Counts
-    speakers: Counts
+    clips: PerSplit
+    speakers: PerSplit
     raters: int = Field(ge=2, le=1000)
     emotion: float = Field(ge=0, le=3)
     strength: dict[str, Annotated[float, Field(ge=0, le=10)]] = Field(default_factory=dict)
@@ -72,7 +72,7 @@ class Params(CorpusBlock):
 
     @field_validator("speakers")
     @classmethod
-    def _each_has_clips(cls, speakers: Counts, info: ValidationInfo) -> Counts:
+    def _each_has_clips(cls, speakers: PerSplit, info: ValidationInfo) -> PerSplit:
         for split, clips in info.data.get("clips", ()):
             heads = getattr(speakers, split)
             if heads > clips or (clips and not heads):

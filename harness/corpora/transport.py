@@ -29,7 +29,7 @@ from rich.progress import (
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
-from harness.corpora.partial import Part, Remote, shown
+from harness.corpora.partial import PartialFile, Remote, shown
 from harness.errors import AccessError, CorpusError
 
 AGENT = "rrtn-harness/0.1 (+https://arxiv.org/abs/2206.09142)"  # Zenodo refuses bare libraries
@@ -110,7 +110,7 @@ class Client:
         Raises AccessError where the server refuses (what came before is kept), CorpusError where
         it keeps failing or serves other bytes than announced (these are removed).
         """
-        part = Part(remote, target, progress)
+        part = PartialFile(remote, target, progress)
         for last in (False, True):
             if part.size != remote.size or not remote.size:
                 self._patiently(remote.url, lambda: self._continue(remote, part), lambda: part.size)
@@ -125,7 +125,7 @@ class Client:
                 )
         return None
 
-    def _continue(self, remote: Remote, part: Part) -> None:
+    def _continue(self, remote: Remote, part: PartialFile) -> None:
         start, headers = part.resume()
         with self._get(remote.url, headers) as response:
             if response.status_code == 416:

@@ -63,6 +63,13 @@ def resampled_scores(
     return scores
 
 
+def resampled_row(
+    row: Array, weights: NDArray[np.integer], finish: Finish = ccc_from_moments
+) -> Array:
+    """Ĉ of one row's cells in every resample: [seeds, speakers, targets, k] → [R, seeds]."""
+    return resampled_scores(row[np.newaxis], weights, finish)[:, 0]
+
+
 def leave_one_out(moments: Array, finish: Finish = ccc_from_moments) -> Array:
     """Ĉ without each speaker in turn: [..., speakers, targets, k] → [..., speakers].
 

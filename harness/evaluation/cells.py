@@ -13,7 +13,8 @@ from harness.errors import RunError
 from harness.evaluation.ccc import Array, ccc_from_moments, mean_ccc, moments
 from harness.stage import read_json
 
-SELECTIONS = ("last", "best")  # in every cell; "held_out" where that reading was trained
+LATE = "late"  # the mean over the last epochs, of which every cell keeps the predictions
+SELECTIONS = ("last", "best", LATE)  # in every cell; "held_out" where that reading was trained
 AGREEMENT = 1e-4  # Ĉ from the kept predictions against the one that training recorded
 FACTS = ("params", "params_trained", "width", "epochs")  # the same for all seeds of a row
 ARITHMETIC = "arithmetic"  # precision and processor, which may differ
@@ -32,7 +33,7 @@ class Labels:
 @dataclass(frozen=True)
 class CellResult:
     """Of one row and seed: facts, arithmetic, history, and by selection the moments
-    [speakers, targets, 6].
+    [epochs, speakers, targets, 6]: of one epoch, or of all that the score is the mean of.
     """
 
     facts: dict[str, float]
@@ -73,11 +74,14 @@ def read_result(runs: Path, full: str, row: Row, seed: int, labels: Labels) -> C
 
 
 def scores_table(results: CellResults, targets: list[str]) -> pd.DataFrame:
-    """CCC of every cell, selection and target, and of the target "mean": Ĉ."""
+    """CCC of every cell, selection and target, and of the target "mean": Ĉ.
+
+    Of several epochs the mean of each one's CCC.
+    """
     lines = []
     for (row, seed), result in results.items():
         for selection, sums in result.moments.items():
-            each = ccc_from_moments(sums.sum(axis=0))
+            each = ccc_from_moments(sums.sum(axis=1)).mean(axis=0)
             values = zip([*targets, "mean"], [*each, each.mean()], strict=True)
             lines += [(row, seed, selection, target, value) for target, value in values]
     return pd.DataFrame(lines, columns=["row", "seed", "selection", "target", "ccc"])
@@ -102,10 +106,20 @@ def shared_fact(fact: str, row: str, seeds: list[int], results: CellResults) -> 
 
 
 def row_moments(row: str, seeds: list[int], results: CellResults) -> dict[str, Array]:
-    """Selection → [seeds, speakers, targets, 6], for the selections that all seeds have."""
+    """Selection → [epochs, seeds, speakers, targets, 6], for those that all seeds have.
+
+    Raises RunError where the seeds of the row have kept another number of epochs.
+    """
     each = [results[row, seed].moments for seed in seeds]
     shared = [selection for selection in each[0] if all(selection in other for other in each)]
-    return {selection: np.array([found[selection] for found in each]) for selection in shared}
+    for selection in shared:
+        epochs = sorted({len(found[selection]) for found in each})
+        if len(epochs) > 1:
+            raise RunError(
+                f"the cells of row '{row}' have {' and '.join(map(str, epochs))} epochs of "
+                f"'{selection}'; run `dvc repro train` so that all seeds share one setting"
+            )
+    return {selection: np.stack([f[selection] for f in each], axis=1) for selection in shared}
 
 
 def _train_stage(full: str, row: Row) -> str:
@@ -126,9 +140,8 @@ def _result(folder: Path, full: str, seed: int, labels: Labels) -> CellResult:
     for selection in [*SELECTIONS, *(["held_out"] if "held_out" in metrics else [])]:
         if selection not in predictions:
             raise RunError(f"incomplete, {folder / 'predictions.npz'} has no '{selection}'")
-        values = predictions[selection]
-        sums[selection] = moments(labels.values, values, labels.speakers, labels.targets)
-        here, there = float(mean_ccc(sums[selection])), metrics[selection]["ccc"]
+        sums[selection] = _each_epoch(predictions[selection], labels)
+        here, there = float(mean_ccc(sums[selection]).mean()), metrics[selection]["ccc"]
         if not abs(here - there) <= AGREEMENT:
             raise RunError(
                 f"{folder / 'predictions.npz'}: '{selection}' gives Ĉ {here:.5f}, metrics.json has "
@@ -138,6 +151,12 @@ def _result(folder: Path, full: str, seed: int, labels: Labels) -> CellResult:
     return CellResult(
         facts, metrics[ARITHMETIC], _read_csv(folder / "history.csv", ["epoch"]), sums
     )
+
+
+def _each_epoch(predictions: Array, labels: Labels) -> Array:
+    """[epochs, clips, targets] → [epochs, speakers, targets, 6]."""
+    about = labels.speakers, labels.targets
+    return np.stack([moments(labels.values, epoch, *about) for epoch in predictions])
 
 
 def _metrics(path: Path, full: str, seed: int) -> dict[str, Any]:
@@ -155,7 +174,7 @@ def _metrics(path: Path, full: str, seed: int) -> dict[str, Any]:
 
 
 def _predictions(path: Path, labels: Labels) -> dict[str, Array]:
-    """Selection → [clips, targets] in the order of `labels`."""
+    """Selection → [epochs, clips, targets] in the order of `labels`."""
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
@@ -179,10 +198,14 @@ def _predictions(path: Path, labels: Labels) -> dict[str, Array]:
     rows = clips.get_indexer(labels.clips)
     columns = [targets.index(target) for target in labels.targets]
     for selection, values in found.items():
-        if values.shape != (len(clips), len(targets)):
-            raise RunError(f"{path}: '{selection}' has shape {values.shape}, not clips × targets")
-        found[selection] = values[np.ix_(rows, columns)].astype(np.float64)
-        _check_finite(path, "prediction", found[selection], labels.clips, labels.targets)
+        epochs = values.shape[:1] if selection == LATE else ()
+        if values.shape != (*epochs, len(clips), len(targets)) or 0 in epochs:
+            wanted = "epochs × clips × targets" if selection == LATE else "clips × targets"
+            raise RunError(f"{path}: '{selection}' has shape {values.shape}, not {wanted}")
+        whole = values.reshape(-1, len(clips), len(targets))
+        found[selection] = whole[:, rows[:, np.newaxis], columns].astype(np.float64)
+        for epoch in found[selection]:
+            _check_finite(path, "prediction", epoch, labels.clips, labels.targets)
     return found
 
 

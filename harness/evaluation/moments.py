@@ -1,6 +1,8 @@
 """moments.npz: what CCC needs of every cell and speaker, so that a clone can compute every p anew.
 
-The file is not compressed: what a compressor writes depends on its version.
+The file is not compressed: what a compressor writes depends on its version. A selection that is a
+mean over epochs has the moments of each, in float32, because they are the most of the file: the
+rounding moves Ĉ by about 1e-8.
 """
 
 from collections.abc import Sequence
@@ -16,26 +18,29 @@ LABELS, PREDICTIONS = [0, 1, 3], [2, 4, 5]  # of `MOMENTS`; the first are the sa
 
 
 def write_moments(path: Path, moments: dict[str, dict[str, Array]], index: dict[str, Any]) -> None:
-    """`moments`: row → selection → [seeds, speakers, targets, 6]; `index`: name → array.
+    """`moments`: row → selection → [epochs, seeds, speakers, targets, 6]; `index`: name → array.
 
-    Each selection becomes one array of the rows that have it; where some have not, the index
-    "<selection> rows" names those that have.
+    Each selection becomes one array of all epochs of the rows that have it. Where these are not
+    all rows, once each, the index "<selection> rows" names the row of every entry.
     """
     every: dict[str, Any] = {}
     partial: dict[str, Any] = {}
     first = next(iter(next(iter(moments.values())).values()))
     for selection in dict.fromkeys(name for row in moments.values() for name in row):
-        rows = [row for row, found in moments.items() if selection in found]
-        every[selection] = np.array([moments[row][selection][..., PREDICTIONS] for row in rows])
-        if len(rows) < len(moments):
+        having = {row: found[selection] for row, found in moments.items() if selection in found}
+        rows = [row for row, epochs in having.items() for _ in epochs]
+        sums = np.concatenate([epochs[..., PREDICTIONS] for epochs in having.values()])
+        several = len(rows) > len(having)
+        every[selection] = sums.astype(np.float32) if several else sums
+        if rows != list(moments):
             partial[_rows_of(selection)] = rows
-    labels = {"labels": first[0][..., LABELS]}
+    labels = {"labels": first[0, 0][..., LABELS]}
     np.savez(path, **labels | every | {"rows": list(moments)} | index | partial)
 
 
 def read_moments(path: Path) -> dict[str, Any]:
-    """Selections and index as `write_moments` wrote them, a selection as one array
-    [rows that have it, seeds, speakers, targets, 6].
+    """Selections and index as `write_moments` wrote them, a selection as one float64 array
+    [epochs of the rows that have it, seeds, speakers, targets, 6].
     """
     with np.load(path, allow_pickle=False) as file:
         found = {name: file[name] for name in file.files}
@@ -48,19 +53,30 @@ def read_moments(path: Path) -> dict[str, Any]:
     return found
 
 
-def selected(found: dict[str, Any], selections: Sequence[str]) -> Array:
-    """[rows, seeds, speakers, targets, 6], each row of its own selection.
+def selected(found: dict[str, Any], selections: Sequence[str]) -> list[Array]:
+    """Of each row [seeds, speakers, epochs · targets, 6], of its own selection.
 
-    `found`: as `read_moments` gives it. Raises RunError for a row without its selection.
+    A mean over epochs of means over targets is a mean over both: all that is computed of targets
+    holds for each epoch's targets beside each other. `found`: as `read_moments` gives it. Raises
+    RunError for a row without its selection.
     """
     rows = found["rows"].tolist()
     chosen = []
     for row, selection in zip(rows, selections, strict=True):
-        having = found.get(_rows_of(selection), found["rows"]).tolist()
-        if selection not in found or row not in having:
+        entries = np.flatnonzero(found.get(_rows_of(selection), found["rows"]) == row)
+        if selection not in found or not len(entries):
             raise RunError(f"row '{row}' has no selection '{selection}'")
-        chosen.append(found[selection][having.index(row)])
-    return np.array(chosen)
+        epochs = np.moveaxis(found[selection][entries], 0, 2)
+        chosen.append(epochs.reshape(*epochs.shape[:2], -1, epochs.shape[-1]))
+    return chosen
+
+
+def epochs_of(found: dict[str, Any], selections: Sequence[str]) -> list[int]:
+    """Of how many epochs each row's score is the mean; arguments as in `selected`."""
+    each = zip(found["rows"], selections, strict=True)
+    return [
+        int(np.count_nonzero(found.get(_rows_of(name), found["rows"]) == row)) for row, name in each
+    ]
 
 
 def _rows_of(selection: str) -> str:

@@ -5,6 +5,8 @@ of a speaker are swapped together, because a speaker is one observation. What is
 assignment of speakers, with the seeds held fixed.
 """
 
+from math import lcm
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,8 +35,9 @@ def swapped_differences(
 
     `row` and `baseline`: sums [seeds, speakers, targets, k]; one matrix product over speakers
     for each sum that differs between the two (those of the labels do not), in blocks of patterns
-    so that memory stays small.
+    so that memory stays small. Of rows with another number of epochs the fewer ones count again.
     """
+    row, baseline = _paired(row, baseline)
     seeds, speakers, targets, sums = row.shape
     change = np.moveaxis(baseline - row, (3, 1), (0, 1))  # [k, speakers, seeds, targets]
     differences = np.empty((len(pattern), seeds))
@@ -51,6 +54,16 @@ def swapped_differences(
         )
         differences[start : start + step] = ours - theirs
     return differences
+
+
+def _paired(row: Array, baseline: Array) -> tuple[Array, Array]:
+    """Both with one number of targets, repeated, which leaves their mean as it is.
+
+    The targets of an epoch stand together, so that a repetition pairs each with itself.
+    """
+    targets = lcm(row.shape[2], baseline.shape[2])
+    ours, theirs = (np.tile(s, (1, 1, targets // s.shape[2], 1)) for s in (row, baseline))
+    return ours, theirs
 
 
 def p_permutation(observed: float, permuted: Array, exact: bool) -> float:

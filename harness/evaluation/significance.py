@@ -7,7 +7,7 @@ trusted.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,70 +19,19 @@ from harness.evaluation.bootstrap import (
     p_bca,
     p_percentile,
     percentile,
-    resampled_scores,
+    resampled_row,
     speaker_weights,
 )
 from harness.evaluation.ccc import Array, ccc_from_moments
 from harness.evaluation.fisher import fisher_z
+from harness.evaluation.headline import BOTH, SPEAKERS, Headline, headline
 from harness.evaluation.measures.sums import Finish, mean_score
-from harness.evaluation.mrmc import SEEDS, mrmc
 from harness.evaluation.permutation import p_permutation, swapped_differences, swaps
+from harness.evaluation.power import detectable
 from harness.evaluation.seeds import sign_flip, t_over_seeds
 
-SPEAKERS, BOTH, ALONE, CLIPS = "speakers", "seeds and speakers", "seeds", "clips"
-RESAMPLES = 10_000  # of the headline's bootstrap, where the caller gives no resamples
+ALONE, CLIPS = "seeds", "clips"
 Numbers = dict[str, Any]
-
-
-class Headline(NamedTuple):
-    """Difference of Ĉ, its interval and two-tailed p, and which variance they cover.
-
-    `smallest_p`: what p is never told below; both are None where no p is told. `df`: degrees of
-    freedom; None where the interval is a bootstrap's. Without an interval all but the first are.
-    """
-
-    difference: float
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    smallest_p: float | None = None
-    df: float | None = None
-    covers: str | None = None
-
-
-def headline(
-    row: Array,
-    baseline: Array,
-    level: float,
-    weights: NDArray[np.int32] | None = None,
-    finish: Finish = ccc_from_moments,
-) -> Headline:
-    """The one test to quote, over seeds and speakers; it takes three seeds.
-
-    `row` and `baseline`: sums [seeds, speakers, targets, k] of the same seeds and speakers, of the
-    measure that `finish` makes of them.
-    With few seeds the far tail is not calibrated: of three seeds that agree by chance p < .01 comes
-    in up to 2 % of normal data without a difference, so p is not told below .03 / seeds. Nor is it
-    below what speakers can vouch for, see harness.evaluation.floors.
-    With one or two seeds there is no p. The interval is then the percentile bootstrap's on
-    `weights` (as `speaker_weights`; by default 10,000 resamples from seed 0), and `covers` says
-    so. One speaker leaves the difference alone.
-    """
-    seeds, speakers = row.shape[:2]
-    observed = float(np.mean(mean_score(row, finish) - mean_score(baseline, finish)))
-    if speakers < 2:
-        return Headline(observed)
-    if seeds >= SEEDS:
-        found = mrmc(row, baseline, level, finish=finish)
-        smallest = floors.over_speakers("mrmc", speakers, floors.TAIL / seeds)
-        p = floors.told(found.p, smallest)
-        return Headline(found.difference, found.low, found.high, p, smallest, found.df, BOTH)
-    if weights is None:
-        weights = speaker_weights(speakers, RESAMPLES, np.random.default_rng(0))
-    scores = resampled_scores(np.stack([row, baseline]), weights, finish).mean(axis=-1)
-    resampled = scores[:, 0] - scores[:, 1]
-    low, high = percentile(resampled, level)
-    return Headline(observed, low, high, covers=SPEAKERS)
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
@@ -101,13 +50,15 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What all comparisons share: sums [rows, seeds, speakers, targets, k] and what `finish` makes
-    of them, the measure's mean over targets: observed [rows, seeds], resampled [R, rows, seeds],
-    without each speaker [rows, seeds, speakers]; the resamples' weights and the patterns of swaps.
-    With one speaker R is 0 and nobody is left out. Without more said, the measure is CCC.
+    """What all comparisons share: of each row the sums [seeds, speakers, targets, k] and what
+    `finish` makes of them, the measure's mean over targets: observed [rows, seeds], resampled
+    [R, rows, seeds], without each speaker [rows, seeds, speakers]; the resamples' weights and the
+    patterns of swaps. Rows may have another number of targets, where their score is a mean over
+    epochs too. With one speaker R is 0 and nobody is left out. Without more said, the measure is
+    CCC.
     """
 
-    moments: Array
+    moments: Sequence[Array]
     weights: NDArray[np.int32]
     level: float
     pattern: NDArray
@@ -119,21 +70,22 @@ class Evidence:
 
 
 def gather(
-    moments: Array,
+    moments: Sequence[Array] | Array,
     resamples: int,
     level: float,
     rng: np.random.Generator,
     finish: Finish = ccc_from_moments,
 ) -> Evidence:
     """Draw the resamples and swaps that every comparison uses."""
-    rows, seeds, speakers = moments.shape[:3]
-    weights, without = np.empty((0, speakers), dtype=np.int32), np.empty((rows, seeds, 0))
+    rows, (seeds, speakers) = list(moments), moments[0].shape[:2]
+    weights, without = np.empty((0, speakers), dtype=np.int32), np.empty((len(rows), seeds, 0))
     if speakers > 1:
         weights = speaker_weights(speakers, resamples, rng)
-        without = leave_one_out(moments, finish)
+        without = np.stack([leave_one_out(row, finish) for row in rows])
     pattern, exact = swaps(speakers, resamples, rng)
-    observed, scores = mean_score(moments, finish), resampled_scores(moments, weights, finish)
-    return Evidence(moments, weights, level, pattern, exact, observed, scores, without, finish)
+    observed = np.stack([mean_score(row, finish) for row in rows])
+    scores = np.stack([resampled_row(row, weights, finish) for row in rows], axis=1)
+    return Evidence(rows, weights, level, pattern, exact, observed, scores, without, finish)
 
 
 def scores(evidence: Evidence) -> list[Numbers]:
@@ -160,7 +112,8 @@ def compare(evidence: Evidence, i: int, j: int) -> Numbers:
     `gain_low` and `gain_high` are the headline's interval as a share of the baseline's Ĉ, so that
     they leave out 0 just where its p is small and not at a floor; `gain_bootstrap_*` let the
     baseline vary too. A gain over a baseline that is not above 0, here or in a resample, is None:
-    it has no meaning.
+    it has no meaning. `detects_difference` is the smallest that this test finds with 80 % power,
+    and `detects_gain` the same as a share of the baseline.
     """
     row, baseline, level = evidence.moments[i], evidence.moments[j], evidence.level
     found = headline(row, baseline, level, evidence.weights, evidence.finish)
@@ -174,6 +127,7 @@ def compare(evidence: Evidence, i: int, j: int) -> Numbers:
         for v in (found.difference, found.low, found.high)
     ]
     return {
+        "base": base,
         "difference": found.difference,
         "low": found.low,
         "high": found.high,
@@ -186,7 +140,23 @@ def compare(evidence: Evidence, i: int, j: int) -> Numbers:
         "smallest_p": found.smallest_p,
         "df": found.df,
         "covers": found.covers,
+        **_power(found, base, level),
         "tests": _tests(evidence, i, j, found),
+    }
+
+
+def _power(found: Headline, base: float, level: float) -> Numbers:
+    """What the headline could have shown, and the variances behind it; None where it is no test."""
+    if found.error is None or found.df is None:
+        return dict.fromkeys(("error", "detects_difference", "detects_gain", "squares"))
+    least = detectable(found.error, found.df, level)
+    gain = 100 * least / base if base > 0 else None
+    squares = found.squares and found.squares._asdict()
+    return {
+        "error": found.error,
+        "detects_difference": least,
+        "detects_gain": gain,
+        "squares": squares,
     }
 
 
@@ -239,8 +209,7 @@ def _permutation_test(evidence: Evidence, i: int, j: int) -> Numbers:
     rows = evidence.moments[i], evidence.moments[j]
     permuted = swapped_differences(*rows, evidence.pattern, evidence.finish)
     p = p_permutation(difference, permuted.mean(axis=-1), evidence.exact)
-    speakers = evidence.moments.shape[2]
-    smallest = floors.over_speakers("permutation", speakers, 2 / (len(permuted) + 1))
+    smallest = floors.over_speakers("permutation", rows[0].shape[1], 2 / (len(permuted) + 1))
     return _test(SPEAKERS, floors.told(p, smallest), smallest, exact=evidence.exact)
 
 
@@ -258,7 +227,7 @@ def _seed_tests(differences: Array, level: float) -> dict[str, Numbers]:
 
 def _fisher_test(evidence: Evidence, i: int, j: int) -> Numbers:
     """The "paper-style" test; None with so few clips that it does not exist, and but for CCC."""
-    clips = float(evidence.moments[i, 0, :, 0, 0].sum())
+    clips = float(evidence.moments[i][0, :, 0, 0].sum())
     if clips <= 3 or evidence.finish is not ccc_from_moments:
         return _test(CLIPS, z=None)
     ours, theirs = (np.clip(evidence.observed[k].mean(), -1, 1) for k in (i, j))

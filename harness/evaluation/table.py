@@ -1,13 +1,12 @@
 """A family's table as numbers: its rows, the paper's beside them, and the caption's facts."""
 
-from collections import Counter
 from typing import Any
 
 from harness.config.rows import TABLE2, Family, Row
 from harness.config.statistics import Statistics
 from harness.config.strict import Strict
 from harness.errors import RunError
-from harness.evaluation import floors
+from harness.evaluation.weighed import Weighed
 from harness.paper import Paper
 
 SPLIT = "dev"
@@ -15,7 +14,8 @@ MEASURED = ("params", "params_trained", "ccc", "ccc_sd", "ccc_low", "ccc_high")
 
 
 class Gain(Strict):
-    """A row over its `baseline`: relative gain of Ĉ in percent with its interval, p, Holm's p.
+    """A row over its `baseline`: relative gain of Ĉ in percent with its interval, p, Holm's p,
+    and the smallest gain that the design finds with 80 % power.
 
     None where there is too little for it.
     """
@@ -26,6 +26,7 @@ class Gain(Strict):
     gain_high: float | None
     p: float | None
     p_holm: float | None
+    detects_gain: float | None = None
 
 
 class PaperCells(Strict):
@@ -43,10 +44,15 @@ class PaperCells(Strict):
 
 
 class TableRow(Strict):
-    """A line of the table. `reads`: the readings that the row changes; `against`: kind → gain."""
+    """A line of the table. `averaged`: the epochs of which Ĉ is the mean; `trend`: whether dev Ĉ
+    has flattened, in words; `reads`: the readings that the row changes; `against`: kind → gain;
+    `weighed`: in a family with rows that weigh their emotions.
+    """
 
     row: str
     selection: str
+    averaged: int = 1
+    trend: str | None = None
     reads: dict[str, Any]
     params: int
     params_trained: int
@@ -56,6 +62,7 @@ class TableRow(Strict):
     ccc_high: float | None
     against: dict[str, Gain]
     paper: PaperCells | None
+    weighed: Weighed | None = None
 
     def printed(self, kind: str) -> float | None:
         """The paper's gain of that kind; None where it has none."""
@@ -141,7 +148,7 @@ def build(
 def _numbers(statistics: dict[str, dict[str, Any]], family: Family, full: str) -> dict[str, Any]:
     name = family.label(full)
     numbers = statistics.get(name)
-    wanted = (*MEASURED, "selection", "arithmetic", "comparisons")
+    wanted = (*MEASURED, "selection", "averaged", "trend", "arithmetic", "comparisons")
     missing = [key for key in wanted if key not in (numbers or {})]
     if numbers is None or missing:
         what = f"row '{name}'" if numbers is None else f"'{missing[0]}' of row '{name}'"
@@ -160,6 +167,8 @@ def _row(name: str, block: Row, numbers: dict[str, Any], paper: PaperCells | Non
     return TableRow(
         row=name,
         selection=numbers["selection"],
+        averaged=numbers["averaged"],
+        trend=numbers["trend"] and numbers["trend"]["word"],
         reads={**block.readings, **longer},
         **{key: numbers[key] for key in MEASURED},
         against=against,
@@ -207,143 +216,3 @@ def baselines(table: Table, kind: str) -> str:
     found = [row.against[kind].baseline for row in table.rows if kind in row.against]
     *most, last = dict.fromkeys(found)
     return f"{', '.join(most)} or {last}" if most else last
-
-
-def warning(table: Table) -> str | None:
-    """The table's first line when its corpus is not the paper's; otherwise None."""
-    if table.corpus == table.paper_corpus:
-        return None
-    return (
-        f"Not the paper's data: corpus {table.corpus}, not {table.paper_corpus}; "
-        "the paper's numbers are no expectation for it."
-    )
-
-
-def caption(table: Table) -> str:
-    """What the numbers are, in sentences: data, seeds, selection, ±, interval, p, and gains."""
-    seeds, percent = table.seeds, f"{100 * table.level:g} %"
-    what = "Table 2 of Jing et al. (2022) reproduced"
-    sentences = [
-        f"{what if table.family == TABLE2 else f'The family {table.family}'} on the corpus "
-        f"{table.corpus} with {len(seeds)} seed{'s' if len(seeds) > 1 else ''} "
-        f"({', '.join(map(str, seeds))}).",
-        *_rows(table),
-        *_score(table),
-        "± is the standard deviation over seeds."
-        if len(seeds) > 1
-        else "± would be the standard deviation over seeds: n/a with one seed.",
-        *_bootstrap(table, percent),
-        *_tests(table, percent),
-        *_gains(table),
-        "Parameters are in millions, for width 1 (as the paper counts) and as trained.",
-        *_differences(table),
-    ]
-    if table.ceiling is not None:
-        sentences.append(
-            f"Ceiling ({table.ceiling:.3f}) is the Ĉ that labels from infinitely many raters "
-            "would score on this split."
-        )
-    paper = "; 'paper' is what the paper prints" if any(row.paper for row in table.rows) else ""
-    return " ".join([*sentences, f"Best Ĉ bold, second underlined{paper}."])
-
-
-def _rows(table: Table) -> list[str]:
-    """Of rows of another table, and of rows that read the paper otherwise."""
-    sentences = []
-    if table.family != TABLE2 and any(row.row.startswith(f"{TABLE2}/") for row in table.rows):
-        sentences.append(f"Rows that begin with {TABLE2}/ are those of Table 2, on these seeds.")
-    if any(row.reads for row in table.rows):
-        sentences.append(
-            "'reads' is what a row reads otherwise than params.yaml (docs/protocol.md#readings)."
-        )
-    return sentences
-
-
-def _score(table: Table) -> list[str]:
-    """What Ĉ is, and of which epoch: first as most rows have it, then the rows that differ."""
-    count = Counter(row.selection for row in table.rows)
-    (usual, _), *others = count.most_common()
-    sentences = [
-        f"Ĉ is the mean CCC over {table.targets} targets on the {SPLIT} split, {_epoch(usual)}."
-    ]
-    for selection, _ in others:
-        rows = ", ".join(row.row for row in table.rows if row.selection == selection)
-        sentences.append(f"In the row{'s' * (',' in rows)} {rows} it is {_epoch(selection)}.")
-    return sentences
-
-
-def _epoch(selection: str) -> str:
-    return {
-        "last": f"of the last epoch, so {SPLIT} reports and selects nothing",
-        "best": f"of each cell's best epoch on that same split: {SPLIT} both selects and reports, "
-        "which makes Ĉ optimistic",
-        "held_out": "of each cell's best epoch on held-out train speakers",
-    }[selection]
-
-
-def _bootstrap(table: Table, percent: str) -> list[str]:
-    if table.rows[0].ccc_low is None:
-        return [f"There is one {SPLIT} speaker, so there is no interval and no p."]
-    speakers = f"{table.speakers} {SPLIT}" if table.speakers else SPLIT
-    sentences = [
-        f"The {percent} interval of Ĉ (percentile) is from {table.resamples:,} paired bootstrap "
-        f"resamples of the {speakers} speakers, for these seeds."
-    ]
-    enough = floors.FEWEST["bootstrap"]
-    if table.speakers and table.speakers < enough:
-        sentences.append(
-            f"With fewer than {enough} speakers bootstrap intervals are too narrow "
-            "(results/simulation)."
-        )
-    return sentences
-
-
-def _tests(table: Table, percent: str) -> list[str]:
-    """Of the gains' intervals and of p: what they cover, and why there is no p."""
-    if table.covers is None:
-        return []
-    gains = f"The {percent} intervals of the gains"
-    beside = "All tests stand side by side in significance.md."
-    if "seeds" not in table.covers:
-        return [
-            f"{gains} are from the same resamples and cover speakers only, for these seeds.",
-            f"p takes three seeds or more, so there is none. {beside}",
-        ]
-    sentences = [
-        f"{gains} are of the test that takes seeds as readers and speakers as cases, and cover "
-        "both."
-    ]
-    if table.smallest_p is None:
-        enough = floors.FEWEST["mrmc"]
-        few = f"p takes {enough} {SPLIT} speakers or more, so there is none."
-        return [*sentences, f"{few} {beside}"]
-    return [
-        *sentences,
-        "p (two-tailed, of the difference of Ĉ) is of that test; ≤ marks a p at the smallest that "
-        f"so many seeds and speakers can vouch for. Holm corrects p for the table's "
-        f"{table.comparisons} comparisons. {beside}",
-    ]
-
-
-def _gains(table: Table) -> list[str]:
-    """Over which rows the gains are, and which comparisons are no columns."""
-    shown = shown_kinds(table)
-    if not shown:
-        return []
-    sentences = [f"Gains are relative, in percent, from unrounded Ĉ: {_over(table, shown)}."]
-    others = [kind for kind in table.kinds if kind not in shown]
-    if others:
-        sentences.append(f"significance.md also compares {_over(table, others)}.")
-    return sentences
-
-
-def _over(table: Table, kinds: list[str]) -> str:
-    return ", ".join(f"{kind} over {baselines(table, kind)}" for kind in kinds)
-
-
-def _differences(table: Table) -> list[str]:
-    """In what arithmetic was trained, and which settings are not those that the paper prints."""
-    differs = {key: pair for key, pair in table.settings.items() if pair[0] != pair[1]}
-    each = [f"{key} {ours:g} (paper: {theirs:g})" for key, (ours, theirs) in differs.items()]
-    settings = f", with {', '.join(each)}" if each else ""
-    return [f"Trained in {' and in '.join(table.arithmetic)}{settings}."]

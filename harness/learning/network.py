@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -107,7 +108,8 @@ class Objective(nn.Module):
         self.names = [term.name.rpartition(".")[2] for term in row.terms]
         if len(set(self.names)) < len(self.names):
             raise ParamsError(f"two terms have one name in the history ({self.names}); rename one")
-        self.weighting = build("weightings", row.weighting, setting, len(self.terms))
+        named = replace(setting, terms=tuple(self.names))
+        self.weighting = build("weightings", row.weighting, named, len(self.terms))
         self.emotions = None
         if row.emotions is not None:
             if readings.ccc_loss == "pooled":

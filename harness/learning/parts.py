@@ -32,7 +32,8 @@ KINDS = {"encoders": "Encoder", "heads": "Head", "terms": "Term", "weightings": 
 class Setting:
     """What a part is built for; `before` is the finished cell that its row comes after, if any.
 
-    `speakers` and `countries`: how many the train split has (0 where nobody trains).
+    `speakers` and `countries`: how many the train split has (0 where nobody trains); `terms`: the
+    row's, by their names in the history, for the rule that weighs them.
     """
 
     train: Train
@@ -42,6 +43,7 @@ class Setting:
     before: Path | None = None
     speakers: int = 0
     countries: int = 0
+    terms: tuple[str, ...] = ()
 
 
 class NoParams(Strict):

@@ -180,8 +180,9 @@ def _identity(cell: Cell) -> list[str]:
 def _digest(text: str, arrays: Mapping[str, Tensor]) -> str:
     found = hashlib.sha256(text.encode())
     for name in sorted(arrays):
-        found.update(name.encode())
-        found.update(arrays[name].view(-1).view(torch.uint8).numpy().data)
+        array = arrays[name]
+        found.update(f"{name} {array.dtype} {list(array.shape)}".encode())
+        found.update(array.view(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 

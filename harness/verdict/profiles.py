@@ -133,7 +133,11 @@ def judge_family(
         {row: _command(name, family, row) for row in [*expected, *rows]},
         not of_paper and _repeated(name, family, against, results, reference),
         recipes.cells(name, family, rows),
-        all(Path("runs", name, family, row, str(seed)).is_dir() for row in rows for seed in seeds),
+        all(
+            Path("runs", name, full_name(row, family), str(seed)).is_dir()
+            for row in rows
+            for seed in seeds
+        ),
         [
             *differences(results, None if of_paper else reference),
             *(f"nothing is expected of {one}" for one in others),

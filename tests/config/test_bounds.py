@@ -47,7 +47,7 @@ def test_a_huge_number_is_refused_with_its_key(tmp_path, key, place):
         node = node[name]
     node[place[-1]] = HUGE
     YAML().dump(content, path)
-    with pytest.raises(ParamsError, match=rf"'{key}[a-z_.]*' = "):
+    with pytest.raises(ParamsError, match=rf"'{key}[a-z_.]*'(: | = )"):
         parse(MODELS[key], content[key], key, path)
     node[place[-1]] = 0
     if place[-1] not in ("frame_stripes", "band_stripes", "test"):

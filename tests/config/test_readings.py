@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from harness.config.readings import PRESETS, SILENCE, Readings, read_readings
+from harness.config.rows import Row
 from harness.errors import ParamsError
 from tests.readings import REPOSITORY, readings
 
@@ -102,6 +103,13 @@ def test_mistakes_are_named_with_what_would_be_right(params, text, changed, mess
 def test_the_choice_of_an_epoch_is_no_part_of_a_training_unless_it_holds_speakers_out():
     last, best, held_out = (readings(selection=s).trained() for s in ("last", "best", "held_out"))
     assert last == best != held_out
+
+
+@pytest.mark.parametrize(("longer", "epochs", "late"), [(1, 10, 2), (2, 20, 4), (0.1, 1, 1)])
+def test_a_longer_row_has_the_same_share_of_late_epochs(params, longer, epochs, late):
+    block = {"encoder": "cnn10", "views": ["clean"], "terms": ["ccc"], "weighting": "fixed"}
+    found = Row(**block, longer=longer).read(params("preset: paper\n  epochs: 10"))
+    assert (found.epochs, found.late, found.late_epochs) == (epochs, 0.2, late)
 
 
 def test_every_reading_says_what_it_decides():

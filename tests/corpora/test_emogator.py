@@ -1,6 +1,7 @@
 """harness.corpora.emogator: a clone of EmoGator becomes one-hot targets on disjoint speakers."""
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -93,7 +94,11 @@ def hashed(contributor: int) -> bool:
 def test_the_profiles_split_is_that_of_the_committed_results() -> None:
     block = section("corpus", PROFILE)
     assert list(block["dev_contributors"]) == [n for n in range(1, 358) if hashed(n)]
-    assert not {"seed", "dev_share", "contributors"} & set(block)
+    assert not {"seed", "dev_share"} & set(block)
+    table = json.loads((PROFILE.parents[1] / "results/emogator/table1.json").read_text())
+    speakers = next(row["counts"] for row in table["rows"] if row["label"] == "speakers")
+    assert len(block["contributors"]) == speakers["total"]
+    assert len({*block["contributors"]} & {*block["dev_contributors"]}) == speakers["dev"]
 
 
 def test_larger_dev_share_only_moves_speakers_to_dev(clone: Path) -> None:

@@ -123,7 +123,8 @@ def test_sign_and_order_of_seeds_do_not_matter():
     assert (one.p, one.df) == pytest.approx((other.p, other.df))
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
     turned = mrmc(sums[0, ::-1], sums[1, ::-1], 0.95)
-    assert tuple(turned) == pytest.approx(tuple(one))
+    assert turned[:-1] == pytest.approx(one[:-1])
+    assert turned.squares == pytest.approx(one.squares)
 
 
 def test_one_speaker_is_named():

@@ -4,16 +4,9 @@ import re
 
 import pytest
 
-from harness.evaluation.rendering import (
-    comma_separated,
-    corrected,
-    latex,
-    markdown,
-    number,
-    probability,
-    show,
-)
-from harness.evaluation.table import caption
+from harness.evaluation.caption import caption
+from harness.evaluation.columns import corrected, number, probability
+from harness.evaluation.rendering import comma_separated, latex, markdown, show
 from tests.evaluation.test_table import NAMES, family, readings_table, table
 
 FACTS = {
@@ -81,15 +74,18 @@ def test_markdown_has_ours_and_the_papers_numbers_side_by_side():
         "trained (M)": "5.00",
         "paper (M)": "83.95",
         "Ĉ ± sd": "**0.600 ± 0.012**",
+        "trend": "flat",
         "95 % interval": "[0.410, 0.620]",
         "paper Ĉ": "0.674",
         "local gain (%)": "4.2 [-0.2, 8.7]",
         "p (local)": "0.071",
         "Holm (local)": "0.286",
+        "detects (local)": "0.5",
         "paper local": "4.2",
         "global gain (%)": "10.0 [6.0, 14.0]",
         "p (global)": "0.0002",
         "Holm (global)": "0.003",
+        "detects (global)": "0.5",
         "paper global": "10.0",
     }
     baseline = dict(zip(head, cells(lines[2]), strict=True))
@@ -119,7 +115,7 @@ def test_every_line_of_the_csv_names_its_corpus_and_numbers_are_unrounded():
 def test_latex_has_as_many_cells_as_columns_and_escapes_its_text():
     text = latex(rendered(names=[*NAMES, "my_row"]))
     body = text.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
-    assert [line.count(" & ") for line in body] == [14, 14, 14]
+    assert [line.count(" & ") for line in body] == [17, 17, 17]
     assert body[2].startswith(r"my\_row & ")
     assert body[2].count("--") == 4  # no such row in the paper
     assert r"\textbf{0.700 $\pm$ 0.012}" in body[2]

@@ -1,23 +1,16 @@
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import RunError
-from harness.evaluation import significance
 from harness.evaluation.bootstrap import percentile, resampled_scores, speaker_weights
 from harness.evaluation.ccc import mean_ccc, moments
 from harness.evaluation.fisher import fisher_z
+from harness.evaluation.headline import BOTH, RESAMPLES, SPEAKERS, headline
 from harness.evaluation.mrmc import mrmc
-from harness.evaluation.significance import (
-    BOTH,
-    SPEAKERS,
-    comparisons,
-    gather,
-    headline,
-    holm,
-    scores,
-)
+from harness.evaluation.significance import comparisons, gather, holm, scores
 from tests.evaluation.systems import cells
 
 
@@ -43,7 +36,7 @@ def test_with_fewer_seeds_there_is_no_p_and_the_interval_is_the_bootstraps(seeds
     found = headline(sums[1], sums[0], 0.9)
     assert (found.covers, found.df) == (SPEAKERS, None)
     assert (found.p, found.smallest_p) == (None, None)
-    weights = speaker_weights(8, significance.RESAMPLES, np.random.default_rng(0))
+    weights = speaker_weights(8, RESAMPLES, np.random.default_rng(0))
     drawn = resampled_scores(sums, weights).mean(axis=-1)
     drawn = drawn[:, 1] - drawn[:, 0]
     assert found[:3] == pytest.approx(
@@ -101,6 +94,18 @@ def test_the_gain_is_relative_and_its_interval_the_headlines():
     assert found["gain_low"] == pytest.approx(100 * found["low"] / base)
     assert found["gain_high"] == pytest.approx(100 * found["high"] / base)
     assert found["gain_bootstrap_low"] < found["gain"] < found["gain_bootstrap_high"]
+
+
+def test_a_comparison_tells_the_smallest_gain_that_its_test_finds_in_four_of_five_draws():
+    *_, sums = cells(seeds=3)
+    found = one_comparison(sums)
+    critical = scipy.stats.t.ppf(0.975, found["df"])
+    assert found["error"] == pytest.approx((found["high"] - found["low"]) / 2 / critical)
+    centre = found["detects_difference"] / found["error"]
+    tails = scipy.stats.nct.sf(critical, found["df"], centre)
+    assert tails == pytest.approx(0.8, abs=1e-3)
+    base = float(mean_ccc(sums)[0].mean())
+    assert found["detects_gain"] == pytest.approx(100 * found["detects_difference"] / base)
 
 
 def test_no_relative_gain_over_a_baseline_that_is_not_above_zero():

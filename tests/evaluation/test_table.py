@@ -3,16 +3,8 @@ import pytest
 from harness.config.rows import Family, Row
 from harness.config.statistics import Statistics
 from harness.errors import RunError
-from harness.evaluation.table import (
-    MEASURED,
-    Gain,
-    Table,
-    build,
-    caption,
-    ranks,
-    shown_kinds,
-    warning,
-)
+from harness.evaluation.caption import caption, warning
+from harness.evaluation.table import MEASURED, Gain, Table, build, ranks, shown_kinds
 from harness.paper import read_paper
 from tests.fabricated import paper_training
 
@@ -59,6 +51,7 @@ def statistics(of, selection="last", smallest_p=0.01, facts=None, gains=None, se
         }
         chosen = (selections or {}).get(name, selection)
         own = {"ccc": 0.5 + 0.1 * i, "selection": chosen, "comparisons": compared}
+        own |= {"averaged": 4 if chosen == "late" else 1, "trend": {"word": "flat"}}
         found[name] = numbers | own
     return found
 
@@ -91,9 +84,19 @@ def test_keys_that_other_commands_read():
     assert (built["covers"], built["comparisons"]) == ("seeds and speakers", 15)
     assert built["smallest_p"] == 0.01
     row = built["rows"][1]
-    assert set(row) == {"row", "selection", "reads", *MEASURED, "against", "paper"}
+    assert set(row) == {
+        "row",
+        "selection",
+        "averaged",
+        "trend",
+        "reads",
+        *MEASURED,
+        "against",
+        "paper",
+        "weighed",
+    }
     assert (row["row"], row["ccc"]) == ("cnn14-rrtn", 0.6)
-    gain = dict.fromkeys(("gain", "gain_low", "gain_high", "p", "p_holm"), 0.5)
+    gain = dict.fromkeys(("gain", "gain_low", "gain_high", "p", "p_holm", "detects_gain"), 0.5)
     gain |= {"baseline": "resnet18"}
     assert row["against"] == {"local": gain, "global": gain}
     assert row["paper"] == {
@@ -165,6 +168,12 @@ def test_rows_that_select_another_epoch_are_named():
     text = caption(built)
     assert "of the last epoch, so dev reports and selects nothing." in text
     assert "In the row longer it is of each cell's best epoch on that same split" in text
+
+
+def test_of_how_many_late_epochs_a_score_is_the_mean_is_told():
+    text = caption(readings_table(selection="late", selections={"pooled": "last"}))
+    assert "averaged over the last 4 epochs, each scored alone" in text
+    assert "In the row pooled it is of the last epoch" in text
 
 
 def test_comparisons_that_the_paper_does_not_print_are_no_columns_but_are_named():

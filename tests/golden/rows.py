@@ -27,6 +27,7 @@ from harness.corpora.clips import read
 from harness.features import extract
 from harness.learning.cell import Cell
 from harness.learning.loop import train
+from harness.learning.state import remove
 from tests.golden.child import CORPUS, FEATURES, RUWL, TRAIN, TWINS, digest
 
 CLIPS = {"train": 16, "dev": 6, "test": 0}
@@ -88,7 +89,7 @@ def main():
             places = {"features": folder / "features", "scratch": folder, "runs": folder}
             cell = Cell("cell", 1, row, LONGER, readings, origin={}, **places)
             state = train(cell).state
-            cell.checkpoint.unlink()
+            remove(cell.checkpoint)
             history = np.array([list(epoch.values()) for epoch in state.history])
             chosen = [found.predictions for _, found in sorted(state.chosen.items())]
             print(name, digest(*chosen, history), flush=True)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from harness.config.readings import Readings
 from harness.config.rows import Part, Row
@@ -83,6 +84,8 @@ def killed_after(epochs, cell):
 def assert_same(one, other):
     """Two states, to the last bit."""
     assert one.history == other.history
+    assert one.weights == other.weights
+    assert [each.tobytes() for each in one.late] == [each.tobytes() for each in other.late]
     assert one.epoch == other.epoch
     assert one.chosen.keys() == other.chosen.keys()
     for selection, chosen in one.chosen.items():
@@ -97,7 +100,7 @@ def setting(bands=64, targets=10, width=TRAIN.width, **changes):
     return Setting(train, readings(**changes), bands, targets)
 
 
-def encoder(name, width, dropout, bands=64):
+def encoder(name, width, dropout=(0.0, 0.0), bands=64):
     """`dropout`: after each block, and before the hidden layer."""
     block, head = dropout
     read = {"block_dropout": block, "head_dropout": head}
@@ -109,7 +112,21 @@ def rule(block, losses, **changes):
     return build("weightings", Part.model_validate(block), setting(**changes), losses)
 
 
-def objective(row, train=TRAIN, **changes):
-    """The objective of a row, a name of ROWS or a block, for ten targets."""
+def objective(row, train=TRAIN, targets=10, **changes):
+    """The objective of a row, a name of ROWS or a block."""
     block = row if isinstance(row, Row) else ROWS[row]
-    return Objective(block, Setting(train, readings(**changes), 64, 10))
+    return Objective(block, Setting(train, readings(**changes), 64, targets))
+
+
+def losses(whole, *arguments):
+    """Of an objective's terms, with what they may be differentiated by."""
+    kept = []
+    hook = whole.weighting.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+    whole(*arguments)
+    hook.remove()
+    return kept[-1]
+
+
+def masks(seed=0):
+    """The generator that an objective draws its masks from."""
+    return torch.Generator().manual_seed(seed)

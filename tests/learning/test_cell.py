@@ -38,7 +38,7 @@ def test_a_cell_lies_below_its_row(tree):
     assert cell.label == f"{ROW}-2"
     assert cell.kept == Path("runs/toy/table2/cnn10-rrtn-ruwl/2")
     assert cell.staged == Path("scratch/toy/table2/cnn10-rrtn-ruwl/2")
-    assert cell.checkpoint == Path("scratch/toy/table2/cnn10-rrtn-ruwl/2.ckpt")
+    assert cell.checkpoint == Path("scratch/toy/table2/cnn10-rrtn-ruwl/2.safetensors")
     assert cell.circumstances == Path("scratch/toy/table2/cnn10-rrtn-ruwl/2.json")
 
 

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from harness.config.rows import Row
 from harness.errors import ParamsError
-from tests.learning.built import encoder as build
+from tests.learning.cells import FIXED, ONE_VIEW, TWINS, objective
+from tests.learning.cells import encoder as build
 
 
 @pytest.mark.parametrize("name", ["resnet18", "cnn10", "cnn14"])
@@ -68,6 +70,37 @@ def test_resnet18_starts_from_kaiming_normal_fan_out_but_for_the_first_layer():
     deviation, largest = spread(encoder.conv1.weight)  # PyTorch's own: uniform ± 1/√fan_in
     assert largest <= 1 / 7
     assert deviation == pytest.approx(1 / 7 / math.sqrt(3), rel=4 * math.sqrt(0.2 / (64 * 49)))
+
+
+@pytest.mark.parametrize("name", ["cnn10", "cnn14"])
+def test_the_head_on_a_pann_starts_from_xavier_uniform_weights_and_no_bias(name):
+    layer = objective(Row(encoder=name, **ONE_VIEW), targets=40).network.head.linear
+    outputs, inputs = layer.weight.shape
+    bound = math.sqrt(6 / (inputs + outputs))
+    deviation, largest = spread(layer.weight)
+    size = layer.weight.numel()
+    assert bound * (1 - 20 / size) < largest <= bound
+    assert deviation == pytest.approx(bound / math.sqrt(3), rel=4 * math.sqrt(0.2 / size))
+    assert not layer.bias.any()
+
+
+def test_the_head_on_resnet18_starts_from_pytorchs_uniform_weights_and_bias():
+    layer = objective(Row(encoder="resnet18", **ONE_VIEW), targets=400).network.head.linear
+    bound = 1 / math.sqrt(layer.weight.shape[1])
+    for values in (layer.weight, layer.bias):
+        deviation, largest = spread(values)
+        size = values.numel()
+        assert bound * (1 - 20 / size) < largest <= bound
+        assert deviation == pytest.approx(bound / math.sqrt(3), rel=4 * math.sqrt(0.2 / size))
+
+
+def test_barlow_twins_projector_starts_from_pytorchs_weights_whatever_the_encoder():
+    for name in ("resnet18", "cnn10", "cnn14"):
+        twins = objective(Row(encoder=name, **TWINS, weighting=FIXED))
+        layer = twins.terms[2].projector
+        bound = 1 / math.sqrt(layer.weight.shape[1])
+        assert layer.bias.any()
+        assert 0.8 * bound < layer.weight.abs().max() <= bound
 
 
 def test_batch_norm_starts_as_the_identity():

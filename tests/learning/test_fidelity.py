@@ -13,7 +13,7 @@ from harness.config.strict import block
 from harness.config.training import Train
 from harness.learning.network import parameters
 from harness.paper import read_paper
-from tests.learning import built
+from tests.learning import cells
 from tests.readings import readings
 from tests.references import panns
 
@@ -25,7 +25,7 @@ PANNS_DROPOUT = (0.2, 0.5)
 
 def encoder(name, dropout=(0.0, 0.0)):
     """At the paper's width, with batch norms whose gains and shifts matter."""
-    network = built.encoder(name, 1.0, dropout)
+    network = cells.encoder(name, 1.0, dropout)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)

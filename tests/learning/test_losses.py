@@ -9,9 +9,14 @@ import torch
 from lightly.loss.barlow_twins_loss import BarlowTwinsLoss
 from scipy.linalg import hadamard
 
+from harness.config.rows import Part, Row
 from harness.learning.losses import barlow_twins, ccc_loss
+from harness.learning.parts import build
+from harness.learning.terms import Step
+from tests.learning.cells import TWINS, masks, objective
 
 REDUNDANCY = 1e-3
+EVEN = {"fixed": {"weights": [1, 1]}}
 
 
 def normal(*shape, seed=0):
@@ -219,3 +224,29 @@ def test_losses_are_the_same_to_the_last_bit_below_autocast(precision):
         assert (a @ a.T).dtype == precision  # autocast is on
         below = barlow_twins(a, b, 1.0), ccc_loss(a[:, :10], labels)
     assert [loss.item() for loss in below] == [loss.item() for loss in alone]
+
+
+def test_the_difference_of_two_views_is_numpys_mean_square_in_value_and_gradient():
+    predictions = normal(2, 7, 4).requires_grad_()
+    step = Step(*[None] * 5, predictions, None, None, None)
+    loss = build("terms", Part(name="difference"), None, 8)(step)
+    loss.backward()
+    first, second = predictions.detach().numpy().astype(float)
+    assert loss.item() == pytest.approx(np.mean((first - second) ** 2), rel=1e-6)
+    slope = 2 * (first - second) / first.size
+    np.testing.assert_allclose(predictions.grad.numpy(), [slope, -slope], rtol=1e-5)
+
+
+def test_the_difference_is_that_of_what_the_head_says_of_both_views():
+    row = Row(**{**TWINS, "terms": ["ccc", "difference"]}, encoder="cnn10", weighting=EVEN)
+    still = {"block_dropout": 0.0, "head_dropout": 0.0}
+    whole = objective(row, **still)
+    x, labels = 20 * normal(8, 1, 32, 64) - 40, torch.rand(8, 10)
+    found = whole(x, labels, masks())[1][1].item()
+    with torch.no_grad():
+        _, z = whole.network(x, masks())
+        first, second = whole.network.head(z).numpy()
+    assert found == pytest.approx(np.mean((first - second) ** 2), rel=1e-4)
+    assert found > 0
+    same = row.model_copy(update={"views": ["clean", "clean"]})
+    assert objective(same, **still)(x, labels, masks())[1][1].item() == 0

@@ -5,7 +5,6 @@ import itertools
 import re
 import sys
 
-import numpy as np
 import pytest
 import torch
 
@@ -13,19 +12,16 @@ from harness.config.rows import Part, Row
 from harness.errors import ParamsError
 from harness.learning.data import Packed
 from harness.learning.loop import own_generators
-from harness.learning.network import Objective
-from harness.learning.outputs import finish
 from harness.learning.parts import HERE, KINDS, build, load, part_class
-from harness.learning.scoring import predict
 from tests.learning.cells import (
     ONE_VIEW,
-    READINGS,
     RUWL,
     TRAIN,
     TWINS,
     assert_same,
     cell,
     killed_after,
+    masks,
     objective,
     rule,
     train_cell,
@@ -91,6 +87,12 @@ def test_a_misspelt_name_is_an_error_with_the_nearest_and_all(kind, name):
     known = [other for of, other in OWN if of == kind]
     assert message.startswith(f"{kind.removesuffix('s')} '{name}x' is not there; did you mean '")
     assert message.endswith(f"harness/learning/{kind} has {', '.join(known)}")
+
+
+@pytest.mark.parametrize("name", ["__init__", "_panns", "", "a/b", ".x", "mine.", "CNN10"])
+def test_what_is_no_part_is_one_line_that_names_it(name):
+    with pytest.raises(ParamsError, match=f"encoder '{name}'"):
+        load("encoders", name)
 
 
 @pytest.mark.parametrize("name", ["nobody.has_this", ".", ".fixed", "harness.learning.nothing"])
@@ -254,6 +256,29 @@ def test_a_term_that_draws_moves_neither_masks_nor_dropout(features, tmp_path, o
     assert len(set(noise)) == len(noise)
 
 
+LAYER = """\
+from torch import nn
+
+from harness.learning.terms import Term
+
+
+class Layer(Term):
+    def __init__(self, params, setting, size):
+        super().__init__(params, setting, size)
+        self.layer = nn.Linear(size, 5)
+"""
+
+
+def test_a_term_before_barlow_twins_leaves_its_projectors_first_weights(outside):
+    first = []
+    for terms in (TWINS["terms"], ["ccc", outside("layer", LAYER), "ccc_masked", "barlow_twins"]):
+        weights = {"fixed": {"weights": [1.0] * len(terms)}}
+        torch.manual_seed(0)
+        row = Row(encoder="cnn10", **{**TWINS, "terms": terms}, weighting=weights)
+        first.append(objective(row).terms[-1].projector.weight)
+    assert torch.equal(*first)
+
+
 # Weightings.
 
 
@@ -286,10 +311,6 @@ def two_views(**blocks):
     whole = objective(row, block_dropout=0.0, head_dropout=0.0)
     torch.manual_seed(1)
     return whole, 20 * torch.randn(8, 1, 32, 64) - 40, torch.rand(8, 10)
-
-
-def masks():
-    return torch.Generator().manual_seed(0)
 
 
 def test_a_weighting_of_the_emotions_is_a_weighted_mean_in_value_and_gradient():
@@ -381,62 +402,3 @@ def test_a_weighting_that_draws_is_the_same_again_and_after_a_kill(features, tmp
     one, other = (cell(features, tmp_path / place, row) for place in "ab")
     killed_after(2, one)
     assert_same(train_cell(one), train_cell(other))
-
-
-# What a row keeps.
-
-
-@pytest.fixture(scope="module")
-def kept(features, tmp_path_factory):
-    """A finished cell whose row keeps everything."""
-    row = Row(encoder="cnn10", **ONE_VIEW, keep=["weights", "outputs", "embeddings"])
-    one = cell(features, tmp_path_factory.mktemp("kept"), row, dev_crop="random")
-    finish(one)
-    return one
-
-
-def arrays(kept, name):
-    with np.load(kept.staged / f"{name}.npz") as found:
-        return dict(found)
-
-
-def network_of(kept):
-    """A new network with the weights that were kept."""
-    network = Objective(kept.row, kept.train, kept.readings, 64, len(TARGETS)).network
-    weights = {name: torch.tensor(value) for name, value in arrays(kept, "weights").items()}
-    network.load_state_dict(weights)
-    return network
-
-
-def test_kept_weights_predict_the_same_to_the_last_bit(features, kept):
-    dev = Packed(features, "dev", CPU)
-    found = predict(network_of(kept), dev, kept, READINGS.epochs - 1)
-    assert found.tobytes() == arrays(kept, "predictions")["last"].tobytes()
-
-
-def test_kept_outputs_and_embeddings_are_those_of_the_predictions(features, kept):
-    head = network_of(kept).head
-    outputs, embeddings = arrays(kept, "outputs"), arrays(kept, "embeddings")
-    predictions = arrays(kept, "predictions")
-    for split in ("train", "dev"):
-        clips = Packed(features, split, CPU).clips
-        for found in (outputs, embeddings):
-            assert found[f"{split}_clips"].tolist() == clips
-            assert found[split].dtype == np.float32
-            assert len(found[split]) == len(clips)
-        with torch.no_grad():
-            said = head(torch.tensor(embeddings[split])).numpy()
-        np.testing.assert_allclose(said, outputs[split], rtol=1e-5, atol=1e-6)
-    mean = head.mean(torch.tensor(outputs["dev"])).numpy()
-    assert mean.tobytes() == predictions["last"].tobytes()
-    assert outputs["dev"].std(axis=0).min() > 0
-
-
-def test_a_row_keeps_what_it_asks_for_alone(features, tmp_path):
-    usual = {"predictions.npz", "history.csv", "metrics.json", "record.json"}
-    for keep in ([], ["weights"], ["embeddings"]):
-        row = Row(encoder="cnn10", **ONE_VIEW, keep=keep)
-        one = cell(features, tmp_path / "-".join(["kept", *keep]), row, epochs=1)
-        finish(one)
-        files = {file.name for file in one.staged.iterdir()}
-        assert files == usual | {f"{name}.npz" for name in keep}

@@ -8,32 +8,24 @@ from harness import portable
 from harness.errors import RunError
 from harness.learning import arithmetic, loop
 from harness.learning.data import Packed
+from tests.learning.cells import TRAIN, assert_same, cell, train_cell
 from tests.learning.packed import write_features
-from tests.learning.test_training import TRAIN, assert_same, cell, train_cell
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 SEEDS = (1, 2, 3, 4, 5)
 
 
-def scores(folder, row, **changes):
+def scores(folder, kind, **changes):
     """Dev Ĉ of the last epoch, a number a seed."""
     learned = {"epochs": 6, "learning_rate": 0.01, "width": 1 / 16, "head_dropout": 0.0, **changes}
-    return np.array(
-        [
-            train_cell(cell(folder, row, seed, **learned), folder / "none.ckpt").history[-1][
-                "dev_ccc"
-            ]
-            for seed in SEEDS
-        ]
-    )
+    cells = [cell(folder / "features", folder / kind, "rrtn", seed, **learned) for seed in SEEDS]
+    return np.array([train_cell(one).history[-1]["dev_ccc"] for one in cells])
 
 
 def test_bf16_moves_ccc_by_less_than_seeds_do(tmp_path):
-    write_features(tmp_path, train=64, dev=40)
-    exact, fast = (
-        scores(tmp_path, "rrtn"),
-        scores(tmp_path, "rrtn", arithmetic="fast", precision="bf16-mixed"),
-    )
+    write_features(tmp_path / "features", train=64, dev=40)
+    exact = scores(tmp_path, "exact")
+    fast = scores(tmp_path, "fast", arithmetic="fast", precision="bf16-mixed")
     assert (fast != exact).all()  # it is another arithmetic
     assert exact.min() > 0.2  # and there is something to lose
     assert abs((fast - exact).mean()) < np.ptp(exact)
@@ -106,7 +98,7 @@ def test_portable_arithmetic_is_refused_where_torch_loaded_without_it(monkeypatc
 
 def test_a_wide_network_computes_in_channels_last_from_its_first_block_on(tmp_path):
     write_features(tmp_path)
-    wide = cell(tmp_path, "rrtn", width=1 / 4)
+    wide = cell(tmp_path, "unset", "rrtn", width=1 / 4)
     fabric = loop.fabric_for(wide.train)
     data = Packed(tmp_path, "train", fabric.device)
     objective, _, _ = loop.set_up(fabric, wide, data)
@@ -121,8 +113,7 @@ def test_a_wide_network_computes_in_channels_last_from_its_first_block_on(tmp_pa
 
 
 def test_channels_last_gives_the_same_bytes_again(tmp_path):
-    write_features(tmp_path)
-    one, other = (
-        train_cell(cell(tmp_path, "rrtn", width=1 / 4), tmp_path / f"{n}.ckpt") for n in "ab"
-    )
+    features = tmp_path / "features"
+    write_features(features)
+    one, other = (train_cell(cell(features, tmp_path / n, "rrtn", width=1 / 4)) for n in "ab")
     assert_same(one, other)

@@ -8,34 +8,31 @@ from harness.config.rows import Row
 from harness.config.training import SpecAugment
 from harness.learning.data import Packed, held_out_clips
 from harness.learning.losses import barlow_twins, ccc_loss, uncentred
-from harness.learning.network import Objective, parameters
+from harness.learning.network import parameters
 from harness.learning.optimiser import optimiser
 from harness.learning.scoring import predict
 from harness.learning.specaugment import masked
-from tests.learning.built import TWINS, weighting
+from tests.learning.cells import (
+    ROWS,
+    TRAIN,
+    TWINS,
+    cell,
+    losses,
+    masks,
+    objective,
+    rule,
+    train_cell,
+)
 from tests.learning.packed import write_features
-from tests.learning.test_training import ROWS, TRAIN, cell, train_cell
 from tests.readings import readings
 
 STRIPES = SpecAugment(frames=64, frame_stripes=2, bands=8, band_stripes=2)
 
 
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
 def twins(row="rrtn", **changes):
     torch.manual_seed(0)
     still = {"block_dropout": 0.0, "head_dropout": 0.0} | changes
-    return Objective(ROWS[row], TRAIN, readings(**still), 64, 10)
-
-
-def losses(objective, *arguments):
-    """Of the objective's terms, with what they may be differentiated by."""
-    kept = []
-    objective.weighting.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
-    objective(*arguments)
-    return kept[-1]
+    return objective(row, **still)
 
 
 def batch(size=8):
@@ -75,7 +72,7 @@ def test_the_uncentred_correlation_is_equation_3_with_squares():
 def test_affine_twins_start_as_standardised_ones_and_learn_scale_and_shift():
     x, labels = batch()
     plain, affine = twins(), twins(barlow_twins="affine")
-    one, other = (losses(o, x, labels, generator()) for o in (plain, affine))
+    one, other = (losses(o, x, labels, masks()) for o in (plain, affine))
     assert one.tolist() == pytest.approx(other.tolist())
     assert isinstance(affine.terms[2].normalise, torch.nn.BatchNorm1d)
     other[2].backward()
@@ -99,7 +96,7 @@ def shares(x):
 )
 def test_the_released_masks_lie_on_one_axis_alone(axes, frames, bands):
     """Shares as measured on the release's class and torchlibrosa's, 2,000 clips of ones."""
-    found = shares(masked(torch.ones(2000, 1, 250, 64), STRIPES, generator(), axes))
+    found = shares(masked(torch.ones(2000, 1, 250, 64), STRIPES, masks(), axes))
     assert found == pytest.approx((frames, bands), abs=0.02)
 
 
@@ -107,7 +104,7 @@ def test_released_masks_lie_on_mel_for_resnet_and_on_time_for_cnns():
     seen = {}
     for row in ("rrtn", "rrtn-ruwl"):  # ResNet-18, CNN14
         network = twins(row, mask_axes="released").network
-        views = network._masked([torch.ones(64, 1, 100, 64)] * 2, generator())
+        views = network._masked([torch.ones(64, 1, 100, 64)] * 2, masks())
         seen[row] = [share > 0 for share in shares(views[1])]
     assert seen == {"rrtn": [False, True], "rrtn-ruwl": [True, False]}
 
@@ -115,8 +112,8 @@ def test_released_masks_lie_on_mel_for_resnet_and_on_time_for_cnns():
 @pytest.mark.parametrize(("fill", "level"), [("zero", 0.0), ("silence", -100.0), ("mean", None)])
 def test_masks_are_filled_with_what_the_reading_names(fill, level):
     x, _ = batch()
-    view = masked(x, STRIPES, generator(), fill=fill)
-    gone = masked(torch.ones_like(x), STRIPES, generator()) == 0
+    view = masked(x, STRIPES, masks(), fill=fill)
+    gone = masked(torch.ones_like(x), STRIPES, masks()) == 0
     assert gone.any()
     assert torch.equal(view[~gone], x[~gone])
     expected = x.mean(dim=(2, 3), keepdim=True).expand_as(x) if level is None else level
@@ -125,10 +122,10 @@ def test_masks_are_filled_with_what_the_reading_names(fill, level):
 
 def test_one_view_stays_clean_or_both_are_masked_each_in_its_own_way():
     x, _ = batch()
-    first, second = twins().network._masked([x, x], generator())
+    first, second = twins().network._masked([x, x], masks())
     assert torch.equal(first, x)
     assert not torch.equal(second, x)
-    first, second = twins(masked_view="both").network._masked([x, x], generator())
+    first, second = twins(masked_view="both").network._masked([x, x], masks())
     assert not torch.equal(first, x)
     assert not torch.equal(first, second)
 
@@ -137,7 +134,7 @@ def test_masking_after_bn0_leaves_its_statistics_clean():
     x, labels = batch()
     before, after = twins("rrtn-ruwl"), twins("rrtn-ruwl", mask_place="after_bn0")
     for network in (before, after):
-        network(x, labels, generator())
+        network(x, labels, masks())
     clean = torch.nn.BatchNorm2d(64)
     for _ in range(2):  # both views
         clean(x.transpose(1, 3))
@@ -148,7 +145,7 @@ def test_masking_after_bn0_leaves_its_statistics_clean():
 def test_masking_before_or_after_bn0_is_the_same_where_there_is_none():
     x, labels = batch()
     one, other = (twins("rrtn", mask_place=p) for p in ("before_bn0", "after_bn0"))
-    assert torch.equal(one(x, labels, generator())[1], other(x, labels, generator())[1])
+    assert torch.equal(one(x, labels, masks())[1], other(x, labels, masks())[1])
 
 
 # Twins.
@@ -157,17 +154,17 @@ def test_masking_before_or_after_bn0_is_the_same_where_there_is_none():
 def test_joint_twins_share_their_batch_statistics():
     x, labels = batch()
     apart, joint = twins(), twins(twin_forward="joint")
-    assert not torch.allclose(apart(x, labels, generator())[1], joint(x, labels, generator())[1])
-    views = joint.network._masked([x, x], generator())
+    assert not torch.allclose(apart(x, labels, masks())[1], joint(x, labels, masks())[1])
+    views = joint.network._masked([x, x], masks())
     together = joint.network.encoder(torch.cat(views))
-    _, found = joint.network(x, generator())
+    _, found = joint.network(x, masks())
     assert torch.allclose(torch.cat(list(found)), together, atol=1e-5)
 
 
 def test_joint_and_apart_are_the_same_in_evaluation():
     x, labels = batch()
     apart, joint = twins().eval(), twins(twin_forward="joint").eval()
-    found = [n(x, labels, generator())[1].tolist() for n in (apart, joint)]
+    found = [n(x, labels, masks())[1].tolist() for n in (apart, joint)]
     assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
@@ -176,29 +173,28 @@ def test_joint_and_apart_are_the_same_in_evaluation():
 
 def test_lambda_divides_by_the_letter_of_equation_6():
     block = {"ruwl": {"scale": [1, 1, 1e-8]}}
-    weights = weighting(block, 3, readings(ruwl_lambda="divides")).weights()
+    weights = rule(block, 3, ruwl_lambda="divides").weights()
     assert weights.tolist() == pytest.approx([1, 1, 1e12], rel=1e-4)  # 1 / (1e-8 · 0.01²)
-    assert weighting(block, 3, readings()).weights().tolist() == pytest.approx([1, 1, 1e-4])
+    assert rule(block, 3).weights().tolist() == pytest.approx([1, 1, 1e-4])
 
 
 def test_rules_take_their_numbers_from_the_readings_unless_the_row_has_its_own():
-    read = readings(fixed_weights=[1, 1, 0], ruwl_start=[1, 1, 0.001])
-    assert weighting("fixed", 3, read).weights().tolist() == [1, 1, 0]
-    own = weighting({"fixed": {"weights": [2, 1, 1]}}, 3, read)
+    read = {"fixed_weights": [1, 1, 0], "ruwl_start": [1, 1, 0.001]}
+    assert rule("fixed", 3, **read).weights().tolist() == [1, 1, 0]
+    own = rule({"fixed": {"weights": [2, 1, 1]}}, 3, **read)
     assert own.weights().tolist() == [2, 1, 1]
-    ruwl = weighting({"ruwl": {"scale": [1, 1, 1e-8]}}, 3, read)
+    ruwl = rule({"ruwl": {"scale": [1, 1, 1e-8]}}, 3, **read)
     assert ruwl.c.tolist() == pytest.approx([1, 1, 0.001])
 
 
 @pytest.mark.parametrize(("decay", "expected"), [("as_network", 0.01), ("none", 0.0)])
-def test_c_decays_with_the_network_or_not_at_all(tmp_path, decay, expected):
-    one = cell(tmp_path, ruwl_decay=decay)
-    objective = Objective(one.row, one.train, one.readings, 64, 10)
-    groups = optimiser(objective, one.train).param_groups
+def test_c_decays_with_the_network_or_not_at_all(decay, expected):
+    whole = objective("rrtn-ruwl", ruwl_decay=decay)
+    groups = optimiser(whole, TRAIN).param_groups
     decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
-    assert len(decays) == len(list(objective.parameters()))
-    assert decays[id(objective.weighting.c)] == expected
-    assert decays[id(objective.network.head.linear.weight)] == 0.01
+    assert len(decays) == len(list(whole.parameters()))
+    assert decays[id(whole.weighting.c)] == expected
+    assert decays[id(whole.network.head.linear.weight)] == 0.01
 
 
 # Evaluation and selection.
@@ -213,10 +209,10 @@ def features(tmp_path_factory):
 
 def test_a_random_dev_crop_moves_long_clips_only_and_from_epoch_to_epoch(features):
     data = Packed(features, "dev", torch.device("cpu"))
-    one = cell(features, "vanilla", dev_crop="random")
-    network = Objective(ROWS["vanilla"], TRAIN, one.readings, 64, data.labels.shape[1]).network
+    one = cell(features, "unset", "vanilla", dev_crop="random")
+    network = objective("vanilla", targets=data.labels.shape[1]).network
     first, again, later = (predict(network, data, one, epoch) for epoch in (0, 0, 1))
-    fixed = predict(network, data, cell(features, "vanilla"), 0)
+    fixed = predict(network, data, cell(features, "unset", "vanilla"), 0)
     assert np.array_equal(first, again)
     short = (data.frames <= TRAIN.frames).numpy()
     assert short.any()
@@ -238,11 +234,11 @@ def test_held_out_speakers_are_whole_and_a_tenth_and_the_same_for_all(features):
 
 
 def test_the_held_out_selection_is_the_epoch_best_on_held_out_speakers(features, tmp_path):
-    state = train_cell(cell(features, "vanilla", selection="held_out"), tmp_path / "a.ckpt")
+    state = train_cell(cell(features, tmp_path / "a", "vanilla", selection="held_out"))
     scores = [row["held_out_ccc"] for row in state.history]
     assert state.chosen["held_out"].epoch == int(np.argmax(scores)) + 1
     assert set(state.chosen) == {"last", "best", "held_out"}
-    usual = train_cell(cell(features, "vanilla"), tmp_path / "b.ckpt")
+    usual = train_cell(cell(features, tmp_path / "b", "vanilla"))
     assert set(usual.chosen) == {"last", "best"}
     assert usual.history[0]["loss_ccc"] != state.history[0]["loss_ccc"]  # fewer clips learned
 
@@ -251,7 +247,7 @@ def test_the_released_preset_trains(features, tmp_path):
     from tests.config.test_readings import read_readings_of
 
     released = read_readings_of("released").model_dump() | {"epochs": 1}
-    state = train_cell(cell(features, "rrtn-ruwl", **released), tmp_path / "a.ckpt")
+    state = train_cell(cell(features, tmp_path, "rrtn-ruwl", **released))
     assert np.isfinite(state.history[0]["dev_ccc"])
 
 

@@ -141,7 +141,7 @@ def assert_refused(tree, line, words):
     assert line.startswith(("params.yaml:", "rows.yaml:"))
     assert "\n" not in line
     assert [word for word in words if word not in line] == []
-    assert not [*tree.glob("runs/**/record.json"), *tree.glob("scratch/**/*.ckpt")]
+    assert not [*tree.glob("runs/**/record.json"), *tree.glob("scratch/**/*.safetensors")]
     assert not list(tree.glob("scratch/**/record.json"))
 
 

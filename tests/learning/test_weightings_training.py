@@ -1,12 +1,14 @@
 """Every rule in a training: over terms and over emotions, killed and resumed, and what it does."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
-from harness.config.rows import Row
+from harness.config.rows import Row, read_rows
 from harness.errors import ParamsError
+from harness.learning.parts import HERE
 from harness.learning.validation import check
 from tests.learning.cells import (
     ONE_VIEW,
@@ -22,6 +24,7 @@ from tests.learning.cells import (
 from tests.learning.packed import TARGETS, write_features
 from tests.readings import readings
 
+ROOT = Path(__file__).parents[2]
 RULES = {
     "chae": "chae",
     "chae-entropy": {"chae": {"entropy": 0.1}},
@@ -62,7 +65,10 @@ def test_a_rule_resumed_after_a_kill_equals_the_unbroken(features, tmp_path, nam
     killed_after(2, broken)
     assert_same(train_cell(broken), unbroken)
     names = TARGETS if kind == "emotions" else TWINS["terms"]
-    assert all(math.isfinite(unbroken.history[-1][f"weight_{each}"]) for each in names)
+    last = unbroken.history[-1]
+    assert all(math.isfinite(last[f"weight_{each}"]) for each in names)
+    if kind == "terms":
+        assert sum(last[f"share_{each}"] for each in names) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("kind", ["terms", "emotions"])
@@ -95,6 +101,29 @@ def test_a_wrong_block_is_an_error_that_names_the_fault(block, parts):
     with pytest.raises(ParamsError) as caught:
         rule(block, 3)
     assert all(part in str(caught.value) for part in parts), str(caught.value)
+
+
+def test_the_family_has_every_rule_over_terms_and_over_emotions_and_nothing_else_changed():
+    """`fixed` is Table 2's: CNN10 with and without RRTN, whose blocks the rows have."""
+    rows = read_rows(ROOT / "rows.yaml")
+    own = {name: row for name, row in rows.items() if name.startswith("weighting/")}
+    rules = {file.stem for file in (HERE / "weightings").glob("[!_]*.py")} - {"fixed", "ended"}
+    for kind, part, fixed in (
+        ("terms", "weighting", "table2/cnn10-rrtn"),
+        ("emotions", "emotions", "table2/cnn10"),
+    ):
+        found = {name: row for name, row in own.items() if name.startswith(f"weighting/{kind}-")}
+        assert {getattr(row, part).name for row in found.values()} == rules
+        for name, row in found.items():
+            other = {part, "against", "readings"}
+            assert row.model_dump(exclude=other) == rows[fixed].model_dump(exclude=other)
+            against = {"fixed": fixed, "random": f"weighting/{kind}-random"}
+            searched = "uwso-t" in name
+            assert row.readings == ({"selection": "held_out"} if searched else {})
+            assert row.against == {
+                key: against[key] for key in against if not searched and against[key] != name
+            }
+    assert len({row.model_dump_json() for row in own.values()}) == len(own)
 
 
 # What Chae's rule does by construction.

@@ -10,7 +10,7 @@ from harness.errors import ParamsError, RunError
 from harness.evaluation.ccc import mean_ccc
 from harness.evaluation.moments import read_moments, selected
 from stages import collect
-from tests.fabricated import TARGETS, write_params, write_tree
+from tests.fabricated import EPOCHS, TARGETS, write_params, write_tree
 
 TRUTH = {"cnn10": 0.4, "cnn10-rrtn": 0.5}
 CELL = Path("runs/toy/table2/cnn10-rrtn/2")
@@ -55,26 +55,30 @@ def test_scores_are_those_of_the_cells(tree):
     collect.main(["table2"])
     scores = pd.read_csv("results/toy/table2/scores.csv")
     assert list(scores) == ["row", "seed", "selection", "target", "ccc"]
-    assert len(scores) == 2 * 2 * 2 * 4
+    assert len(scores) == 2 * 2 * 3 * 4
     means = scores[scores["target"] == "mean"].set_index(["row", "seed", "selection"])["ccc"]
     assert means["cnn10", 1, "last"] == pytest.approx(0.398, abs=1e-6)
     assert means["cnn10-rrtn", 2, "best"] == pytest.approx(0.512, abs=1e-6)
+    assert means["cnn10-rrtn", 2, "late"] == pytest.approx(0.482, abs=1e-6)
     assert set(scores["target"]) == {*TARGETS, "mean"}
 
 
-def test_moments_hold_both_selections_and_name_their_axes(tree):
+def test_moments_hold_every_selection_and_name_their_axes(tree):
     collect.main(["table2"])
     found = read_moments(Path("results/toy/table2/moments.npz"))
     assert found["last"].shape == (2, 2, 12, 3, 6)
     assert mean_ccc(found["last"]) == pytest.approx(np.array([[0.398, 0.402], [0.498, 0.502]]))
     assert mean_ccc(found["best"]) == pytest.approx(np.array([[0.408, 0.412], [0.508, 0.512]]))
+    assert found["late rows"].tolist() == ["cnn10"] * 3 + ["cnn10-rrtn"] * 3
+    late = np.array([[0.348, 0.352], [0.388, 0.392], [0.398, 0.402]])
+    assert mean_ccc(found["late"]) == pytest.approx(np.concatenate([late, late + 0.1]), abs=1e-6)
     assert found["rows"].tolist() == list(TRUTH)
     assert found["seeds"].tolist() == [1, 2]
     assert found["targets"].tolist() == TARGETS
     assert found["speakers"].tolist() == [f"s{i:02d}" for i in range(12)]
     assert found["params"].tolist() == [1_230_000] * 2
     assert found["arithmetic"].tolist() == [[f"32-true on processor {s}" for s in (1, 2)]] * 2
-    assert (found["width"].tolist(), found["epochs"].tolist()) == ([0.5] * 2, [3] * 2)
+    assert (found["width"].tolist(), found["epochs"].tolist()) == ([0.5] * 2, [EPOCHS] * 2)
 
 
 def test_history_is_kept_with_row_and_seed_first(tree):
@@ -83,7 +87,7 @@ def test_history_is_kept_with_row_and_seed_first(tree):
     collect.main(["table2"])
     history = pd.read_csv("results/toy/table2/history.csv")
     assert list(history)[:3] == ["row", "seed", "epoch"]
-    assert len(history) == 2 * 2 * 3
+    assert len(history) == 2 * 2 * EPOCHS
     here = (history["row"] == "cnn10-rrtn") & (history["seed"] == 2)
     assert history["w_bt"].notna().tolist() == here.tolist()
 
@@ -119,11 +123,11 @@ def test_an_incomplete_cell_is_named(tree, name):
     assert "train@cnn10-rrtn" in message
 
 
-@pytest.mark.parametrize("selection", ["last", "best"])
+@pytest.mark.parametrize("selection", ["last", "best", "late"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_predictions_that_are_not_finite_are_named(tree, selection, value):
     def spoil(arrays):
-        arrays[selection][arrays["clips"] == "0031", TARGETS.index("fear")] = value
+        arrays[selection][..., arrays["clips"] == "0031", TARGETS.index("fear")] = value
         return arrays
 
     edit_predictions(spoil)
@@ -135,6 +139,7 @@ def test_predictions_that_are_not_finite_are_named(tree, selection, value):
 def of_clips(arrays, chosen, clips=None):
     """The arrays of some clips, which may get other ids."""
     changed = {name: arrays[name][chosen] for name in ("clips", "last", "best")}
+    changed["late"] = arrays["late"][:, chosen]
     return arrays | changed | ({} if clips is None else {"clips": clips})
 
 
@@ -157,6 +162,9 @@ def renamed(arrays):
         (lambda arrays: {**arrays, "targets": ["awe", "fright", "joy"]}, "no target 'fear'"),
         (lambda arrays: {**arrays, "best": arrays["best"][:, :2]}, "'best' has shape (120, 2)"),
         (lambda arrays: {k: v for k, v in arrays.items() if k != "best"}, "has no 'best'"),
+        (lambda arrays: {k: v for k, v in arrays.items() if k != "late"}, "has no 'late'"),
+        (lambda arrays: arrays | {"late": arrays["late"][0]}, "'late' has shape (120, 3), not ep"),
+        (lambda arrays: arrays | {"late": arrays["late"][:0]}, "'late' has shape (0, 120, 3)"),
         (lambda arrays: {k: v for k, v in arrays.items() if k != "clips"}, "no array 'clips"),
     ],
 )
@@ -175,7 +183,7 @@ def test_targets_in_another_order_are_joined_by_their_names(tree):
         lambda arrays: {
             "clips": arrays["clips"],
             "targets": arrays["targets"][turned],
-            **{name: arrays[name][:, turned] for name in ("last", "best")},
+            **{name: arrays[name][..., turned] for name in ("last", "best", "late")},
         }
     )
     collect.main(["table2"])
@@ -193,6 +201,22 @@ def test_a_score_at_odds_with_the_predictions_is_named(tree):
     assert "predictions.npz: 'last' gives Ĉ 0.50200, metrics.json has 0.50220" in message
     edit_metrics(last={"epoch": 3, "ccc": 0.50205})
     collect.main(["table2"])
+
+
+def test_a_cell_from_before_late_epochs_were_kept_is_named(tree):
+    path = CELL / "metrics.json"
+    path.write_text(
+        json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "late"})
+    )
+    message = refused()
+    assert f"incomplete, {path} has no 'late'; delete {CELL} and run `dvc repro train@" in message
+
+
+def test_seeds_that_keep_another_number_of_late_epochs_are_named(tree):
+    edit_predictions(lambda arrays: arrays | {"late": arrays["late"][1:]})
+    edit_metrics(late={"epoch": 3, "ccc": 0.482 + 0.015})
+    with pytest.raises(RunError, match="row 'cnn10-rrtn' have 2 and 3 epochs of 'late'; run"):
+        collect.main(["table2"])
 
 
 @pytest.mark.parametrize("score", [None, {"epoch": 3}, {"epoch": 3, "ccc": None}, 0.5])
@@ -269,8 +293,11 @@ def test_a_family_is_collected_with_the_rows_of_table_2_that_it_names_before_its
 def test_each_row_counts_with_its_own_selection(family):
     collect.main(["readings"])
     found = read_moments(Path("results/toy/readings/moments.npz"))
-    chosen = selected(found, ["last", "best", "held_out", "last"])
-    assert mean_ccc(chosen).mean(axis=1) == pytest.approx([0.4, 0.31, 0.355, 0.36])
+    chosen = selected(found, ["last", "best", "held_out", "late"])
+    assert [float(mean_ccc(row).mean()) for row in chosen] == pytest.approx(
+        [0.4, 0.31, 0.355, 0.34]
+    )
+    assert [row.shape[2] for row in chosen] == [3, 3, 3, 9]
     with pytest.raises(RunError, match="row 'pooled' has no selection 'held_out'"):
         selected(found, ["last", "held_out", "held_out", "last"])
 

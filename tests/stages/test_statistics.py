@@ -5,7 +5,7 @@ import pytest
 
 from harness.errors import RunError
 from stages import collect, statistics
-from tests.fabricated import PAPER, write_params, write_tree
+from tests.fabricated import EPOCHS, PAPER, RISE, write_params, write_tree
 
 TRUTH = {"resnet18": 0.3, "cnn10-rrtn": 0.5, "cnn10": 0.4}
 
@@ -39,7 +39,7 @@ def test_scores_gains_and_facts_of_each_row(tree):
     assert 0 < over_all["p"] <= over_all["p_holm"] <= 1
     assert over_all["covers"] == "seeds and speakers"
     assert (row["params"], row["params_trained"]) == (1_230_000, 310_000)
-    assert (row["width"], row["epochs"]) == (0.5, 3)
+    assert (row["width"], row["epochs"]) == (0.5, EPOCHS)
     assert row["arithmetic"] == [f"32-true on processor {seed}" for seed in (1, 2, 3)]
 
 
@@ -84,6 +84,38 @@ def test_the_selection_of_params_is_used(tree):
     assert results()["cnn10"]["ccc"] == pytest.approx(0.41, abs=1e-6)
 
 
+def test_late_is_the_mean_of_each_late_epochs_score_with_all_tests(tree):
+    collect.main(["table2"])
+    write_params(list(TRUTH), [1, 2, 3], selection="late")
+    row = results()["cnn10-rrtn"]
+    assert (row["selection"], row["averaged"]) == ("late", 3)
+    assert row["ccc"] == pytest.approx(0.48, abs=1e-6)
+    assert row["ccc_sd"] == pytest.approx(0.004, abs=1e-6)
+    local = row["comparisons"]["local"]
+    assert local["difference"] == pytest.approx(0.1, abs=1e-6)
+    for test in ("mrmc", "permutation", "sign flip", "t", "fisher z"):
+        assert 0 < local["tests"][test]["p"] <= 1
+
+
+def test_a_row_that_still_rises_is_told_with_its_slope(tree):
+    row = results()["cnn10"]
+    assert row["trend"]["word"] == "still rising"
+    assert row["trend"]["slope"] == pytest.approx(RISE)
+
+
+def test_what_the_design_could_have_shown_stands_beside_every_comparison(tree):
+    local = results()["cnn10-rrtn"]["comparisons"]["local"]  # all seeds differ by the same
+    assert (local["detects_difference"], local["detects_gain"]) == pytest.approx((0, 0), abs=1e-4)
+    found = json.loads(Path("results/toy/table2/power.json").read_text())
+    assert (found["speakers"], found["level"], found["power"]) == (12, 0.95, 0.8)
+    assert list(found["kinds"]) == ["local", "global"]
+    needed = found["kinds"]["local"]["needed"]
+    assert [(each["gain"], each["speakers"]) for each in needed] == [
+        *((2, 12), (2, 24), (2, 568)),
+        *((5, 12), (5, 24), (5, 568)),
+    ]
+
+
 def test_gains_follow_from_the_printed_scores_but_for_one_row(tmp_path, monkeypatch):
     """Ĉ as the paper prints it gives the paper's gains, and 3.4 where the paper has 3.6."""
     monkeypatch.chdir(tmp_path)
@@ -109,6 +141,7 @@ def test_one_seed_works_and_has_no_standard_deviation(tmp_path, monkeypatch):
     local = row["comparisons"]["local"]
     assert local["gain"] == pytest.approx(25, abs=1e-4)
     assert (local["covers"], local["p"], local["p_holm"]) == ("speakers", None, None)
+    assert (row["trend"], local["detects_gain"]) == (None, None)
     assert local["low"] < local["difference"] < local["high"]
     assert local["tests"]["sign flip"]["p"] is None
 
@@ -127,6 +160,11 @@ def test_missing_or_outdated_moments_are_named(tree):
     with pytest.raises(RunError, match=r"moments.npz is missing; run `dvc repro collect`"):
         statistics.main(["table2"])
     collect.main(["table2"])
+    history = Path("results/toy/table2/history.csv")
+    history.rename("history.csv")
+    with pytest.raises(RunError, match=r"history.csv is missing; run `dvc repro collect`"):
+        statistics.main(["table2"])
+    Path("history.csv").rename(history)
     write_params(list(TRUTH), [1])
     with pytest.raises(RunError, match="other rows or seeds"):
         statistics.main(["table2"])

@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import pytest
 
 from harness.errors import RunError
 from harness.evaluation.table import Table
-from stages import collect, statistics, table
+from stages import collect, draw, statistics, table
 from tests.fabricated import PAPER, TARGETS, write_params, write_tree
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,19 @@ def test_all_tests_of_all_comparisons_stand_side_by_side(tree):
     assert "The smallest p that the sign flip can reach with 2 seeds is 0.5." in text
 
 
+def test_what_a_gain_takes_is_told_of_each_kind_where_seeds_are_enough(readings):
+    text = Path("results/toy/readings/significance.md").read_text(encoding="utf-8")
+    known = json.loads(Path("results/toy/readings/power.json").read_text())["kinds"]["paper"]
+    section = text.split("## What a gain takes")[1].split("## The tests")[0]
+    lines = [[c.strip() for c in line.strip("|").split("|")] for line in section.splitlines()]
+    rows = [line for line in lines if line[0] == "paper"]
+    seeds = [str(each["seeds"] or "> 1,000") for each in known["needed"]]
+    assert [cell for row in rows for cell in row[-3:]] == seeds
+    assert [[row[1], row[6]] for row in rows] == [["0.400", "2 %"], ["0.400", "5 %"]]
+    head = next(line for line in lines if line[0] == "comparison")
+    assert head[-3:] == [f"seeds with {size} speakers" for size in (12, 24, 568)]
+
+
 SIZES = [(1, 12), (2, 12), (3, 12), (21, 12), (25, 12), (1, 1), (3, 1), (25, 1)]
 SIZES += [(1, 2), (2, 2), (3, 2), (3, 3), (2, 6), (3, 5), (3, 6), (21, 30)]
 
@@ -117,6 +131,8 @@ def test_all_that_can_be_computed_is_whatever_the_seeds_and_speakers(
         assert "There is no headline" in Path("results/toy/table2/significance.md").read_text(
             "utf-8"
         )
+    significance = Path("results/toy/table2/significance.md").read_text("utf-8")
+    assert ("## What a gain takes" in significance) == (seeds >= 3 and speakers > 1)
     stars = texts[2].count("*") - texts[2].count("* marks")
     assert (stars > 0) == (headline and 3 * bound <= 0.05)
 
@@ -230,8 +246,9 @@ def test_another_family_has_the_same_table_beside_the_rows_that_it_names(reading
     text = Path("results/toy/readings.md").read_text(encoding="utf-8")
     head = [cell.strip() for cell in text.splitlines()[2].strip("|").split("|")]
     assert head == [
-        *("row", "reads", "params (M)", "trained (M)", "paper (M)", "Ĉ ± sd", "95 % interval"),
-        *("paper Ĉ", "paper gain (%)", "p (paper)", "Holm (paper)"),
+        *("row", "reads", "params (M)", "trained (M)", "paper (M)", "Ĉ ± sd", "trend"),
+        *("95 % interval", "paper Ĉ", "paper gain (%)", "p (paper)", "Holm (paper)"),
+        "detects (paper)",
     ]
     assert "The family readings on the corpus toy with 3 seeds" in text
     assert "Gains are relative, in percent, from unrounded Ĉ: paper over table2/cnn10." in text
@@ -240,7 +257,49 @@ def test_another_family_has_the_same_table_beside_the_rows_that_it_names(reading
     assert "Rows that begin with table2/ are those of Table 2" in text
 
 
+def test_the_pictures_are_drawn_from_the_history_and_the_table(readings):
+    draw.main(["readings"])
+    folder = Path("results/toy/readings")
+    text = {name: (folder / f"{name}.svg").read_text("utf-8") for name in ("curves", "forest")}
+    assert "pooled  over table2/cnn10" in text["forest"]
+    assert all(f">{row}</text>" in text["curves"] for row in ("table2/cnn10", "pooled", "cnn10"))
+    Path("results/toy/readings.json").unlink()
+    with pytest.raises(RunError, match=r"readings.json is missing; run `dvc repro families/dvc.ya"):
+        draw.main(["readings"])
+
+
 def test_a_table_that_is_written_is_read_back_the_same(readings):
     text = Path("results/toy/readings.json").read_text(encoding="utf-8")
     again = Table.model_validate_json(text)
     assert json.dumps(again.model_dump(), indent=2, ensure_ascii=False) + "\n" == text
+
+
+def test_a_family_that_weighs_emotions_has_the_worst_one_and_the_weights_in_every_form(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "paper.yaml", tmp_path)
+    one = {"views": ["clean"], "terms": ["ccc"], "against": {"fixed": "table2/cnn10"}}
+    blocks = {"mine/chae": {**one, "emotions": "chae"}}
+    write_tree({"cnn10": 0.4, "mine/chae": 0.3}, (1, 2, 3), blocks=blocks)
+    for seed in (1, 2, 3):
+        history = Path(f"runs/toy/mine/chae/{seed}/history.csv")
+        weights = "".join(f",weight_{target}" for target in TARGETS)
+        history.write_text(f"epoch,weight_ccc{weights}\n3,1,1,1,0\n")
+    for stage in (collect, statistics, table, draw):
+        stage.main(["mine"])
+    first, chae = json.loads(Path("results/toy/mine.json").read_text(encoding="utf-8"))["rows"]
+    assert (first["weighed"]["entropy"], first["weighed"]["worst_ccc"]) == (
+        None,
+        pytest.approx(0.4),
+    )
+    assert chae["weighed"]["entropy"] == pytest.approx(math.log(2) / math.log(3))
+    assert chae["weighed"]["worst"] in TARGETS
+    for kind in ("md", "tex", "csv"):
+        text = Path(f"results/toy/mine.{kind}").read_text(encoding="utf-8")
+        assert "entropy" in text
+        assert "0.63" in text
+    assert "with 0 all weight is on one loss" in Path("results/toy/mine.md").read_text("utf-8")
+    drawn = Path("results/toy/mine/weights.svg").read_text(encoding="utf-8")
+    assert all(f">{text}<" in drawn for text in ("chae", *TARGETS))
+    assert "CCC, clean view" not in drawn  # the only term: its weight moves nothing

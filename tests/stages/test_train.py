@@ -8,16 +8,17 @@ import sys
 import time
 
 import pytest
-import torch
 
 from harness.errors import ParamsError, RunError
 from harness.learning import outputs
 from harness.learning.cell import read_cell
 from stages.train import main
+from tests.checkpoints import told
 from tests.processes import environment, run
 from tests.tree import VANILLA, small, write, write_tree
 
 ROW = "table2/cnn10-rrtn-ruwl"
+CELL = {"predictions.npz", "history.csv", "weights.csv", "metrics.json", "record.json"}
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_all_seeds_of_the_row_are_made_once(tree, capsys):
     main([ROW])
     assert seeds(tree) == ["1", "2"]
     made = [files(read_cell(ROW, seed).kept) for seed in (1, 2)]
-    assert set(made[0]) == {"predictions.npz", "history.csv", "metrics.json", "record.json"}
+    assert set(made[0]) == CELL
     assert made[0]["predictions.npz"] != made[1]["predictions.npz"]
     capsys.readouterr()
     main([ROW])
@@ -166,10 +167,10 @@ def test_a_stage_killed_by_the_system_goes_on_where_it_was(tmp_path):
     with subprocess.Popen(
         command, cwd=tmp_path / "killed", env=environment(), stdout=subprocess.DEVNULL
     ) as process:
-        while not (scratch / "3.ckpt").exists() and process.poll() is None:
+        while not (scratch / "3.safetensors").exists() and process.poll() is None:
             time.sleep(0.005)
         os.kill(process.pid, signal.SIGKILL)
-    done = torch.load(scratch / "3.ckpt", weights_only=False)["state"]["seconds"]
+    done = told(scratch / "3.safetensors")["seconds"]
     assert 0 < len(done) < 20
     for name in ("killed", "whole"):
         assert run("stages.train", ROW, "--seed", "3", folder=tmp_path / name).returncode == 0
@@ -177,4 +178,4 @@ def test_a_stage_killed_by_the_system_goes_on_where_it_was(tmp_path):
     assert files(kept[0]) == files(kept[1])
     seconds = json.loads((scratch / "3.json").read_text())["epoch_seconds"]
     assert seconds[: len(done)] == done  # these epochs were not trained again
-    assert not (scratch / "3.ckpt").exists()
+    assert not (scratch / "3.safetensors").exists()

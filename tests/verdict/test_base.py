@@ -147,6 +147,7 @@ def test_every_family_that_has_results_is_judged(readings, capsys):
         ("small", "table2"),
         ("small", "readings"),
     ]
+    assert all(one["made"] for one in report["profiles"])  # beside Table 2's rows, its own
     found = {(c["row"], c["metric"]): c["verdict"] for c in report["profiles"][1]["cells"]}
     metrics = ("ccc", "paper_gain", "params")
     assert found == {(row, metric): "OK" for row in ("one", "two") for metric in metrics}

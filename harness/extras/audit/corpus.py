@@ -2,7 +2,7 @@
 
 from harness.extras.audit.finding import CONDITION, FAILS, HOLDS, Finding
 from harness.extras.audit.rounding import Span, inside, overlap, span
-from harness.paper import Counts, Paper
+from harness.paper import Paper, Table1Row
 
 COUNTRY = "speakers_"  # rows of Table 1 that split its speakers
 ROUNDED = "minutes"  # the row that is rounded; the others count
@@ -26,7 +26,7 @@ def _rounded(ends: Span) -> str:
     return "" if ends[0] == ends[1] else f" ({ends[0]:,.1f} to {ends[1]:,.1f})"
 
 
-def _spans(name: str, counts: Counts) -> tuple[Span, Span, Span]:
+def _spans(name: str, counts: Table1Row) -> tuple[Span, Span, Span]:
     """Train, validation and total as intervals, of no width where the row counts."""
     one, two, three = (
         (cell.value, cell.value) if name != ROUNDED else span(cell)
@@ -35,7 +35,7 @@ def _spans(name: str, counts: Counts) -> tuple[Span, Span, Span]:
     return one, two, three
 
 
-def _total(name: str, counts: Counts) -> Finding:
+def _total(name: str, counts: Table1Row) -> Finding:
     where, place = f"Table 1, Σ of {name}", f"table1.{name}"
     numbers = tuple(f"{place}.{cell}" for cell in ("train", "validation", "total"))
     if counts.total is None:

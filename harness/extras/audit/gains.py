@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from harness.errors import ParamsError
 from harness.extras.audit.finding import CONDITION, FAILS, HOLDS, UNDECIDED, Finding
 from harness.extras.audit.rounding import (
-    Gain,
+    PrintedGain,
     Span,
     allowed,
     inside,
@@ -28,7 +28,7 @@ def scores(paper: Paper) -> dict[str, Printed]:
     return {name: row.ccc for name, row in paper.table2.items()}
 
 
-def gains(paper: Paper, columns: Sequence[str] = COLUMNS) -> list[Gain]:
+def gains(paper: Paper, columns: Sequence[str] = COLUMNS) -> list[PrintedGain]:
     """The printed gains of some columns, each over the row that its column compares with: local
     over the encoder's vanilla row, global over the table's first row."""
     found = []
@@ -40,11 +40,11 @@ def gains(paper: Paper, columns: Sequence[str] = COLUMNS) -> list[Gain]:
                 continue
             if baseline not in paper.table2:
                 raise ParamsError(f"paper.yaml: row '{name}' of table2 has no row '{baseline}'")
-            found.append(Gain(f"table2.{name}.{column}", name, baseline, printed))
+            found.append(PrintedGain(f"table2.{name}.{column}", name, baseline, printed))
     return found
 
 
-def label(paper: Paper, gain: Gain) -> str:
+def label(paper: Paper, gain: PrintedGain) -> str:
     """Where a gain stands, in the paper's words."""
     column = gain.place.rpartition(".")[2].replace("_", " ")
     return f"Table 2, {paper.table2[gain.row].label}, {column}"
@@ -66,7 +66,7 @@ def cell_findings(paper: Paper) -> list[Finding]:
     return [_cell(paper, gain) for gain in gains(paper)]
 
 
-def _cell(paper: Paper, gain: Gain) -> Finding:
+def _cell(paper: Paper, gain: PrintedGain) -> Finding:
     printed = scores(paper)
     ours, theirs = printed[gain.row], printed[gain.baseline]
     nominal, possible = _nominal(printed, gain), gain_span(ours, theirs)
@@ -189,7 +189,7 @@ def _text(ends: Span, decimals: int) -> str:
     return f"[{ends[0]:.{decimals}f}, {ends[1]:.{decimals}f}]"
 
 
-def _nominal(printed: Mapping[str, Printed], gain: Gain) -> float:
+def _nominal(printed: Mapping[str, Printed], gain: PrintedGain) -> float:
     return gain_over(printed[gain.row].value, printed[gain.baseline].value)
 
 

@@ -23,7 +23,7 @@ INFEASIBLE = 2  # scipy's status, of linprog and of milp
 
 
 @dataclass(frozen=True)
-class Gain:
+class PrintedGain:
     """A printed relative gain in percent of row over baseline; `place` is its name."""
 
     place: str
@@ -49,7 +49,7 @@ def inside(value: float, within: Span) -> bool:
 
 
 def allowed(
-    scores: Mapping[str, Printed], gains: Sequence[Gain], weights: Mapping[str, float]
+    scores: Mapping[str, Printed], gains: Sequence[PrintedGain], weights: Mapping[str, float]
 ) -> Span | None:
     """Least and greatest Σ weight · Ĉ over all unrounded Ĉ for which every score and every gain is
     printed as it is; None if there are none.
@@ -62,7 +62,9 @@ def allowed(
 
 @cache  # the same ranges are asked for by several findings
 def _extremes(
-    scores: tuple[tuple[str, Printed], ...], gains: tuple[Gain, ...], factors: tuple[float, ...]
+    scores: tuple[tuple[str, Printed], ...],
+    gains: tuple[PrintedGain, ...],
+    factors: tuple[float, ...],
 ) -> Span | None:
     spans = np.array([span(printed) for _, printed in scores])
     if not gains:  # a box: each Ĉ at the end that its factor asks for
@@ -83,7 +85,7 @@ def _extremes(
 
 
 def smallest_conflicts(
-    scores: Mapping[str, Printed], gains: Sequence[Gain]
+    scores: Mapping[str, Printed], gains: Sequence[PrintedGain]
 ) -> list[frozenset[str]]:
     """All smallest sets of printed numbers without which the others can be true together.
 
@@ -112,7 +114,7 @@ def smallest_conflicts(
     return sorted(found, key=sorted)
 
 
-def _lines(scores: Mapping[str, Printed], gains: Sequence[Gain]) -> Array:
+def _lines(scores: Mapping[str, Printed], gains: Sequence[PrintedGain]) -> Array:
     """Two rows for each gain, both ≤ 0 when multiplied by the vector of Ĉ: [2 · gains, rows]."""
     index = {row: place for place, row in enumerate(scores)}
     lines = np.zeros((2 * len(gains), len(scores)))
@@ -125,7 +127,7 @@ def _lines(scores: Mapping[str, Printed], gains: Sequence[Gain]) -> Array:
 
 
 def _with_switches(
-    scores: Mapping[str, Printed], gains: Sequence[Gain]
+    scores: Mapping[str, Printed], gains: Sequence[PrintedGain]
 ) -> tuple[list[LinearConstraint], Bounds]:
     """The programme with a switch for each number; switched on, its interval binds no more."""
     rows, cells = len(scores), len(gains)

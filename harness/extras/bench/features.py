@@ -161,8 +161,8 @@ def corpus(folder: Path) -> tuple[pd.DataFrame, Path, list[str]]:
         params = synthetic.Params(
             name="synthetic",
             seed=1,
-            clips=synthetic.Counts(train=CLIPS - 40, dev=40, test=0),
-            speakers=synthetic.Counts(train=8, dev=4, test=0),
+            clips=synthetic.PerSplit(train=CLIPS - 40, dev=40, test=0),
+            speakers=synthetic.PerSplit(train=8, dev=4, test=0),
             raters=2,
             emotion=1.0,
         )

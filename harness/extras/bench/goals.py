@@ -19,7 +19,7 @@ class Goal(NamedTuple):
     limit: Callable[[Sections], str] = lambda sections: ""
 
 
-class Verdict(NamedTuple):
+class Answer(NamedTuple):
     """met, not met or not measured; `value` is the number that was compared."""
 
     goal: str
@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
     limit: str
 
 
-def verdicts(sections: Sections) -> list[Verdict]:
+def verdicts(sections: Sections) -> list[Answer]:
     """Every goal against the sections that were measured."""
     found = []
     for goal in GOALS:
@@ -39,7 +39,7 @@ def verdicts(sections: Sections) -> list[Verdict]:
             kept = value >= goal.bound if goal.at_least else value <= goal.bound
             verdict = "met" if kept else "not met"
         limit = goal.limit(sections) if verdict == "not met" else ""
-        found.append(Verdict(goal.text, verdict, value, limit))
+        found.append(Answer(goal.text, verdict, value, limit))
     return found
 
 

@@ -41,7 +41,7 @@ class Gpu(Strict):
     memory_gb: float
 
 
-class Step(NamedTuple):
+class StepCost(NamedTuple):
     """FLOPs of one training step and of one dev clip's forward; bytes kept for the backward."""
 
     training: int
@@ -49,7 +49,7 @@ class Step(NamedTuple):
     activations: int
 
 
-def count_step(row: Row, train: Train, readings: Readings, bands: int, targets: int) -> Step:
+def count_step(row: Row, train: Train, readings: Readings, bands: int, targets: int) -> StepCost:
     """Counted by torch's own counter: a multiplication and an addition are two FLOPs.
 
     Convolutions and matrix products only, in bf16 where autocast has it; norms and activations
@@ -77,7 +77,7 @@ def count_step(row: Row, train: Train, readings: Readings, bands: int, targets: 
         with FlopCounterMode(display=False) as forward, torch.no_grad():
             objective.network.eval().predict(x[:1])
     activations = sum(size for storage, size in kept.items() if storage not in weights)
-    return Step(counter.get_total_flops(), forward.get_total_flops(), activations)
+    return StepCost(counter.get_total_flops(), forward.get_total_flops(), activations)
 
 
 def plan(profile: Path, names: list[str], prices: list[str], efficiency: float) -> dict[str, Any]:

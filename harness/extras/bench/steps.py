@@ -38,7 +38,7 @@ TRIED = 2.0  # seconds at least of each candidate for the bare limit
 PATIENCE = 60.0  # seconds for one step of it; a candidate that takes longer is not the fastest
 
 
-class Setting(NamedTuple):
+class Workload(NamedTuple):
     """One cell of the comparison; plain values, so that a process of its own can be told."""
 
     encoder: str
@@ -49,7 +49,7 @@ class Setting(NamedTuple):
     folder: str  # as harness.extras.bench.clips leaves it
 
 
-def cell_of(setting: Setting, path: Path = PARAMS) -> Cell:
+def cell_of(setting: Workload, path: Path = PARAMS) -> Cell:
     """The row <encoder>-rrtn-ruwl of Table 2 at this width, batch, length and thread count."""
     rows, name = read_family(TABLE2, path).rows, ROW.format(encoder=setting.encoder)
     if name not in rows:
@@ -154,7 +154,7 @@ def on_device(work: Any, device: torch.device) -> Round:
     return timed(whole)
 
 
-def fastest_bare(setting: Setting) -> tuple[float, dict[str, Any], list[str]]:
+def fastest_bare(setting: Workload) -> tuple[float, dict[str, Any], list[str]]:
     """Seconds of one bare step at the fastest precision and layout, which, and what failed.
 
     Raises RunError when all do. With torch 2.14 a narrow ResNet-18 in channels-last corrupts the
@@ -179,13 +179,13 @@ def fastest_bare(setting: Setting) -> tuple[float, dict[str, Any], list[str]]:
     return (*min(found, key=lambda pair: pair[0]), failed)
 
 
-def ours(setting: Setting, steps: int) -> Round:
+def ours(setting: Workload, steps: int) -> Round:
     """A round of `steps` steps of the harness's own training."""
     one = Ours(cell_of(setting), steps)
     return on_device(one.epoch, one.fabric.device)
 
 
-def rest(setting: Setting, steps: int) -> Round:
+def rest(setting: Workload, steps: int) -> Round:
     """The same without the encoder: data, crops, masks, head, projector, losses, their backward."""
     one = Ours(cell_of(setting), steps)
     network, data = one.model.module.network, one.data
@@ -195,7 +195,7 @@ def rest(setting: Setting, steps: int) -> Round:
     return on_device(one.epoch, one.fabric.device)
 
 
-def bare(setting: Setting, steps: int, best: dict[str, Any]) -> Round:
+def bare(setting: Workload, steps: int, best: dict[str, Any]) -> Round:
     """A round of `steps` bare steps, with the harness's settings of the process."""
     cell = cell_of(setting)
     device = loop.fabric_for(cell.train).device
@@ -203,7 +203,7 @@ def bare(setting: Setting, steps: int, best: dict[str, Any]) -> Round:
     return on_device(Bare(cell, data, steps, **best).epoch, device)
 
 
-def textbook(setting: Setting, steps: int, workers: int) -> Round:
+def textbook(setting: Workload, steps: int, workers: int) -> Round:
     """A round of `steps` steps of the textbook loop, in a process as PyTorch leaves it."""
     cell = cell_of(setting)
     torch.set_num_threads(setting.threads)

@@ -92,7 +92,7 @@ def projector_of(objective: Objective) -> nn.Module:
     return next(term.projector for term in objective.terms if isinstance(term, BarlowTwins))
 
 
-class Network(nn.Module):
+class TextbookNetwork(nn.Module):
     """The network's parts, called one view after the other."""
 
     def __init__(self, objective: Objective, redundancy: float, embedding: int) -> None:
@@ -121,7 +121,7 @@ class Textbook:
     ) -> None:
         train = cell.train
         self.device = device
-        self.network = Network(objective, train.redundancy, train.embedding).to(device)
+        self.network = TextbookNetwork(objective, train.redundancy, train.embedding).to(device)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
             lr=train.learning_rate,

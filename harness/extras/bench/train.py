@@ -14,7 +14,7 @@ from harness.extras.bench.apart import Apart
 from harness.extras.bench.autrainer import MODELS, Autrainer
 from harness.extras.bench.clips import write_clips
 from harness.extras.bench.goals import REST
-from harness.extras.bench.steps import Setting, bare, fastest_bare, ours, rest, textbook
+from harness.extras.bench.steps import Workload, bare, fastest_bare, ours, rest, textbook
 from harness.extras.bench.timing import Round, interleaved, rates, ratios
 
 ENCODERS = ("resnet18", "cnn10", "cnn14")
@@ -37,7 +37,7 @@ def train(
         for width in sorted({*(widths or [1.0, own.width])}, reverse=True):
             for encoder in encoders or ENCODERS:
                 for batch in batches:
-                    setting = Setting(encoder, width, batch, own.frames, threads, folder)
+                    setting = Workload(encoder, width, batch, own.frames, threads, folder)
                     cells.append(_cell(setting, bands, device, budget, autrainer))
                     print(_line(cells[-1]), flush=True)
     missing = {} if autrainer else {"autrainer": "not installed"}
@@ -45,7 +45,7 @@ def train(
 
 
 def _cell(
-    setting: Setting, bands: int, device: torch.device, budget: float, autrainer: str | None
+    setting: Workload, bands: int, device: torch.device, budget: float, autrainer: str | None
 ) -> dict[str, Any]:
     seconds, best, failed = fastest_bare(setting)
     steps = max(1, min(STEPS, round(ROUND / seconds)))

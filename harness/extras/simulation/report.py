@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from tabulate import tabulate
 
 from harness.evaluation import floors
-from harness.evaluation.rendering import probability
+from harness.evaluation.columns import probability
 from harness.extras.simulation.figures import OVER_SPEAKERS, PEERS, plots
 from harness.extras.simulation.trials import (
     ALPHA,

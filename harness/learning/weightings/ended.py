@@ -1,6 +1,7 @@
 """The weights with which the row before this one ended, kept fixed: a control for learned ones."""
 
 import csv
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -18,20 +19,27 @@ class Ended(Weighting):
 
     def __init__(self, params: Strict, setting: Setting, losses: int) -> None:
         super().__init__(params, setting, losses)
-        found = [1.0] * losses  # where rows are checked before any is trained
+        if len(setting.terms) != losses:
+            raise ParamsError("ended weighs a row's terms; give its emotions another rule")
+        ended = dict.fromkeys(setting.terms, 1.0)  # where rows are checked before any is trained
         if setting.before:
-            with (setting.before / "weights.csv").open(newline="", encoding="utf-8") as file:
-                *_, last = csv.DictReader(file)
-            found = [float(last[key]) for key in last if key != "step"]
-        if len(found) != losses:
+            ended = _last(setting.before / "weights.csv")
+        if {*ended} != {*setting.terms}:
             raise ParamsError(
-                f"weighting ended has {losses} losses, {setting.before} ended with {len(found)} "
-                "weights; give both rows the same terms"
+                f"weighting ended: the terms are {', '.join(setting.terms)}, those of "
+                f"{setting.before} are {', '.join(ended)}; give both rows the same terms"
             )
-        self.register_buffer("factors", torch.tensor(found))
+        self.register_buffer("factors", torch.tensor([ended[term] for term in setting.terms]))
 
     def forward(self, losses: Tensor, draws: object = None) -> Tensor:
         return (self.factors * losses).sum()
 
     def weights(self) -> Tensor:
         return self.factors
+
+
+def _last(file: Path) -> dict[str, float]:
+    """The weights in the file's last line, by term."""
+    with file.open(newline="", encoding="utf-8") as lines:
+        *_, last = csv.DictReader(lines)
+    return {key.removeprefix("weight_"): float(last[key]) for key in last if key != "step"}

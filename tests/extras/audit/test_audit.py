@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness.learning.twins import parameters
 from ruamel.yaml import YAML
 
-from harness.config.strict import block, parse, section
-from harness.config.training import Row, Train
+from harness.config.rows import read_rows
+from harness.config.strict import block
+from harness.config.training import Train
 from harness.errors import ParamsError
 from harness.evaluation.fisher import fisher_z
 from harness.extras.audit.corpus import corpus_findings
@@ -22,9 +22,10 @@ from harness.extras.audit.gains import cell_findings, gains, joint_findings, sco
 from harness.extras.audit.networks import counts as parameter_counts
 from harness.extras.audit.networks import parameter_findings
 from harness.extras.audit.report import build, counts, markdown, printed_numbers
-from harness.extras.audit.rounding import Gain, allowed, smallest_conflicts, span
+from harness.extras.audit.rounding import PrintedGain, allowed, smallest_conflicts, span
 from harness.extras.audit.sentences import sentence_findings
 from harness.extras.audit.significance import difference_findings, units_needed, z_bounds
+from harness.learning.network import parameters
 from harness.paper import Printed, read_paper
 from tests.readings import readings
 
@@ -313,8 +314,8 @@ def test_bounds_of_z_hold_every_grid_point_and_are_no_wider_than_needed(doctored
 def test_a_gain_from_no_number_and_one_from_its_rounding():
     one = {"a": Printed("0.5"), "b": Printed("0.5")}
     assert allowed(one, [], {"a": 1}) == pytest.approx((0.45, 0.55))
-    assert allowed(one, [Gain("g", "a", "b", Printed("0"))], {"a": 1, "b": -1})[1] < 0.003
-    assert allowed(one, [Gain("g", "a", "b", Printed("30"))], {"a": 1}) is None
+    assert allowed(one, [PrintedGain("g", "a", "b", Printed("0"))], {"a": 1, "b": -1})[1] < 0.003
+    assert allowed(one, [PrintedGain("g", "a", "b", Printed("30"))], {"a": 1}) is None
 
 
 # Parameters, units and the report.
@@ -323,7 +324,7 @@ def test_a_gain_from_no_number_and_one_from_its_rounding():
 @pytest.mark.parametrize("row", read_paper().table2)
 def test_formulas_count_what_the_networks_have(row):
     train = block(Train, "train", HUME)
-    settings = parse(Row, section("rows", HUME)[row], f"rows.{row}", HUME)
+    settings = read_rows()[f"table2/{row}"]
     described = next(iter(parameter_counts(row, train.embedding).values()))
     assert described == parameters(settings, train, readings(), bands=64, targets=10)
 

@@ -10,7 +10,7 @@ from harness.errors import ParamsError
 from harness.extras.bench import plan
 from harness.learning.network import parameters
 from tests.extras.bench.single import CHANNELS
-from tests.learning import built
+from tests.learning import cells
 from tests.readings import readings
 
 BATCH, FRAMES, BANDS, TARGETS = 4, 16, 8, 3
@@ -30,7 +30,7 @@ TRAIN = Train(
 )
 ONE = {"encoder": "tests.extras.bench.single"}
 ROW = Row(**ONE, views=["clean"], terms=["ccc"], weighting={"fixed": {"weights": [1]}})
-TWINS = Row(**ONE, weighting={"fixed": {"weights": [1, 1, 1]}}, **built.TWINS)
+TWINS = Row(**ONE, weighting={"fixed": {"weights": [1, 1, 1]}}, **cells.TWINS)
 
 
 def test_flops_of_one_convolution_are_those_of_a_hand_count():
@@ -72,7 +72,8 @@ def test_a_plan_adds_up_for_the_repositorys_own_profile():
     assert "20% of the published peak assumed" in found["gpus"]["L4"]["from"]
     vanilla, twins = found["rows"]["resnet18"], found["rows"]["resnet18-rrtn"]
     assert vanilla["steps_an_epoch"] == found["clips"]["train"] // found["batch"]
-    assert 1.9 < twins["flops_a_step"] / vanilla["flops_a_step"] < 2.1
+    # two views, and the projector's units², which a narrow encoder does not outweigh
+    assert 1.9 < twins["flops_a_step"] / vanilla["flops_a_step"] < 2.5
 
 
 def test_parameters_are_the_networks():

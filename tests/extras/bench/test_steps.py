@@ -10,7 +10,7 @@ from harness.config.training import SpecAugment
 from harness.errors import RunError
 from harness.extras.bench import steps, textbook
 from harness.extras.bench.clips import TARGETS, write_clips
-from harness.extras.bench.steps import PAPER, Bare, Ours, Setting, cell_of, objective_of
+from harness.extras.bench.steps import PAPER, Bare, Ours, Workload, cell_of, objective_of
 from harness.learning.data import Packed
 from harness.learning.losses import barlow_twins, ccc_loss
 from harness.learning.specaugment import masked
@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 
 def setting(folder, encoder="cnn10"):
-    return Setting(encoder, 0.03125, BATCH, FRAMES, 1, str(folder))
+    return Workload(encoder, 0.03125, BATCH, FRAMES, 1, str(folder))
 
 
 def test_a_file_a_clip_holds_what_the_packed_array_holds(folder):
@@ -68,7 +68,7 @@ def test_textbook_and_ours_give_the_same_losses_and_gradients_on_the_same_masks(
     x = packed.crops(torch.arange(BATCH), FRAMES, cell.readings.padding_level)
     labels = packed.labels[:BATCH]
     ours, same = objective_of(cell, packed), objective_of(cell, packed)
-    theirs = textbook.Network(same, cell.train.redundancy, cell.train.embedding)
+    theirs = textbook.TextbookNetwork(same, cell.train.redundancy, cell.train.embedding)
     total, losses = ours(x, labels, torch.Generator().manual_seed(3))
     spec = cell.train.spec_augment
     augmented = masked(x, spec, torch.Generator().manual_seed(3))
@@ -105,7 +105,7 @@ def test_ours_is_an_epoch_of_training_that_changes_every_parameter(folder):
     ours = Ours(cell_of(setting(folder)), steps=2)
     before = [p.detach().clone() for p in ours.model.parameters()]
     ours.epoch()
-    assert ours.epochs == 1
+    assert ours.state.epoch == 1
     assert all(
         not torch.equal(old, new) for old, new in zip(before, ours.model.parameters(), strict=True)
     )
@@ -120,7 +120,7 @@ def test_the_rest_of_a_step_is_ours_with_an_encoder_that_ignores_the_sound(folde
     assert torch.equal(encoder(x), encoder(2 * x))
     assert encoder(x).shape == (BATCH, encoder.size)
     assert encoder.representation.grad.abs().sum() > 0  # the losses were computed, and backward
-    assert built[0].epochs == 1
+    assert built[0].state.epoch == 1
 
 
 @pytest.mark.parametrize("layout", ["contiguous", "channels-last"])

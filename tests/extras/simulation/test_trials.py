@@ -9,7 +9,7 @@ from harness.cli import main
 from harness.errors import RunError
 from harness.evaluation.bootstrap import bca, leave_one_out, percentile, resampled_scores
 from harness.evaluation.ccc import mean_ccc
-from harness.evaluation.significance import headline
+from harness.evaluation.headline import headline
 from harness.extras.simulation import trials
 from harness.extras.simulation.command import simulate as command
 from harness.extras.simulation.figures import OVER_SPEAKERS

@@ -1,0 +1,105 @@
+"""README's numbers: what stands between two marks is written from the committed results."""
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tabulate import tabulate
+
+from harness.config.rows import TABLE2
+from harness.errors import RunError
+from harness.stage import read_json
+
+README = Path("README.md")
+BLOCK = re.compile(r"(<!-- begin (?P<name>\S+) -->\n)(?P<content>.*?)(<!-- end -->)", re.DOTALL)
+ENCODERS = ("resnet18", "cnn10", "cnn14")
+DASH = "–"
+
+
+class Question(NamedTuple):
+    """A row of each encoder, `row` with the encoder's name in it, and what it is compared with."""
+
+    text: str
+    family: str
+    row: str
+    kind: str
+
+
+QUESTIONS = (
+    Question("RRTN over the encoder alone", TABLE2, "{}-rrtn", "local"),
+    Question("RRTN with RUWL over the encoder alone", TABLE2, "{}-rrtn-ruwl", "local"),
+    Question("RUWL over fixed weights", TABLE2, "{}-rrtn-ruwl", "ruwl"),
+    Question(
+        "the encoder alone, twice the epochs, over itself", "controls", "{}-longer", "vanilla"
+    ),
+    Question("SpecAugment alone over RRTN", "controls", "{}-masked", "rrtn"),
+    Question("two views without Barlow Twins over RRTN", "controls", "{}-two-views", "rrtn"),
+    Question("RUWL's last weights, fixed, over RUWL", "controls", "{}-frozen", "ruwl"),
+)
+
+
+def rewrite(options: argparse.Namespace) -> None:
+    """Bring README's blocks up to date."""
+    text = README.read_text(encoding="utf-8")
+    README.write_text(filled(text, Path("results")), encoding="utf-8")
+
+
+def filled(text: str, results: Path) -> str:
+    """README with every block written anew; RunError for a block that nothing is known of."""
+
+    def content(found: re.Match[str]) -> str:
+        name = found["name"]
+        kind, _, profile = name.partition("/")
+        writers = {"gains": gains, "facts": facts}
+        if kind not in writers or not profile or not (results / profile).is_dir():
+            raise RunError(
+                f"{README}: no block is called '{name}'; write gains/<profile> or facts/<profile>"
+            )
+        return f"{found[1]}{writers[kind](results / profile)}\n{found[4]}"
+
+    return BLOCK.sub(content, text)
+
+
+def gains(folder: Path) -> str:
+    """A line a question, a column an encoder: gain, its interval, and what the design detects.
+
+    A family that was not run leaves its lines out.
+    """
+    tables: dict[str, dict[str, Any]] = {}
+    for family in dict.fromkeys(question.family for question in QUESTIONS):
+        file = folder / f"{family}.json"
+        if file.is_file():
+            tables[family] = {row["row"]: row for row in read_json(file)["rows"]}
+    lines = []
+    for question in QUESTIONS:
+        if question.family in tables:
+            cells = [_gain(tables[question.family], question, encoder) for encoder in ENCODERS]
+            lines.append([question.text, *cells])
+    return tabulate(lines, ["gain in Ĉ (%)", *ENCODERS], tablefmt="github", disable_numparse=True)
+
+
+def facts(folder: Path) -> str:
+    """One sentence: the corpus, the size of the run, and how Ĉ was taken."""
+    table = read_json(folder / f"{TABLE2}.json")
+    best = max(table["rows"], key=lambda row: row["ccc"])
+    own = table["settings"]
+    return (
+        f"Corpus {table['corpus']}: {table['speakers']} dev speakers, {len(table['seeds'])} seeds, "
+        f"width {own['width'][0]:g}, {own['epochs'][0]:.0f} epochs; "
+        f"{' and '.join(table['arithmetic'])}. "
+        f"Highest Ĉ: {best['ccc']:.3f} ({best['row']})."
+    )
+
+
+def _gain(rows: dict[str, Any], question: Question, encoder: str) -> str:
+    against = rows.get(question.row.format(encoder), {}).get("against", {}).get(question.kind)
+    if not against or against["gain"] is None:
+        return DASH
+    shown = f"{against['gain']:+.1f}"
+    if against["gain_low"] is not None:
+        shown += f" [{against['gain_low']:.1f}, {against['gain_high']:.1f}]"
+    if against.get("detects_gain") is not None:
+        shown += f" ({against['detects_gain']:.0f})"
+    small = against["p_holm"] is not None and against["p_holm"] <= 0.05
+    return f"**{shown}**" if small else shown
