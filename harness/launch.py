@@ -42,7 +42,7 @@ def validate() -> None:
 
 def train(cell: Cell) -> None:
     """In a worker: train the cell unless another process just has."""
-    from harness.learning.outputs import finish
+    from harness.learning.finishing import finish
 
     with cell.alone():
         if missing([cell]):
@@ -62,7 +62,7 @@ def missing(cells: list[Cell]) -> list[Cell]:
 
 def level(cell: Cell) -> int:
     """How many cells must be finished one after another before this one."""
-    return 1 + level(cell.before) if cell.before else 0
+    return 1 + max(map(level, cell.after)) if cell.after else 0
 
 
 def main() -> None:
@@ -104,10 +104,10 @@ def _ready(family: str, number: int) -> list[Cell]:
     """The cells of one level; RunError where one comes after a cell that is not kept."""
     cells = [cell for cell in asked_for(family) if level(cell) == number]
     for cell in missing(cells):
-        if cell.before and not cell.before.is_in(cell.before.kept):
+        if before := cell.unfinished():
             raise RunError(
-                f"{cell.label} comes after {cell.before.label}, which is not finished; run "
-                f"`python -m harness.launch --family {family_of(cell.before.name)}` first"
+                f"{cell.label} comes after {before.label}, which is not finished; run "
+                f"`python -m harness.launch --family {family_of(before.name)}` first"
             )
     return cells
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.readings import read_readings
-from harness.config.rows import read_family, read_rows
+from harness.config.rows import Row, read_family, read_rows
 from harness.config.statistics import Statistics
 from harness.config.strict import block, profile
 from harness.config.training import Train
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     training = block(Train, "train").model_dump() | read_readings().model_dump()
     blocks, paper = read_rows(), read_paper()
     table = build(name, family, blocks, settings, statistics, corpus, training, paper)
-    if any(row.emotions for row in family.rows.values()):
+    if any(isinstance(row, Row) and row.emotions for row in family.rows.values()):
         selections = {row.row: row.selection for row in table.rows}
         found = weighed(folder / family.name, selections, corpus["targets"])
         rows = [row.model_copy(update={"weighed": found[row.row]}) for row in table.rows]

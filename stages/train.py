@@ -1,4 +1,4 @@
-"""One row, all its seeds → a folder each with predictions, history, metrics and record."""
+"""One row, all its cells → a folder each with predictions, history, metrics and record."""
 
 import argparse
 
@@ -35,14 +35,14 @@ def make(cell: Cell) -> None:
     if cell.is_in(cell.kept):
         print(f"{cell.label}: kept; nothing that it depends on has changed")
         return
-    if cell.before and not cell.before.is_in(cell.before.kept):
+    if before := cell.unfinished():
         raise RunError(
-            f"{cell.label} comes after {cell.before.label}, which is not finished; run "
-            f"`python -m stages.train {cell.before.name}`"
+            f"{cell.label} comes after {before.label}, which is not finished; run "
+            f"`python -m stages.train {before.name}`"
         )
     if not cell.is_in(cell.staged):
         choose(cell.train.arithmetic)  # before torch loads, which taking does not need
-        from harness.learning.outputs import finish
+        from harness.learning.finishing import finish
         from harness.learning.validation import validate_once
 
         validate_once()

@@ -46,11 +46,16 @@ MODULES = {
 
 @pytest.fixture(scope="module")
 def imported():
-    """Stage → {module: its file} of all that `import stages.<stage>` loads, or its main would."""
+    """Stage → {module: its file} of all that `import stages.<stage>` loads, or its main would;
+    with them all that a row may be made by."""
     script = (
-        "import ast, importlib, inspect, json, sys; m = importlib.import_module(sys.argv[1]); "
+        "import ast, importlib, inspect, json, pkgutil, sys; "
+        "m = importlib.import_module(sys.argv[1]); "
         "late = [n.module for n in ast.walk(ast.parse(inspect.getsource(m))) "
         "if isinstance(n, ast.ImportFrom)]; [importlib.import_module(n) for n in late]; "
+        "made = sys.modules.get('harness.made'); "
+        "[importlib.import_module(f'harness.made.{n.name}') "
+        "for n in pkgutil.iter_modules(made.__path__ if made else [])]; "
         "print(json.dumps({n: getattr(m, '__file__', None) for n, m in sys.modules.items()}))"
     )
 
@@ -127,8 +132,8 @@ def test_a_stage_chooses_its_arithmetic_before_numpy_and_torch_load(imported, st
         assert order.index("harness.portable") < order.index(library)
 
 
-# The floors: stages → extras → learning → features, evaluation, description → corpora, config,
-# paper, errors, stage.
+# The floors: stages → extras → learning → made → features, packed, evaluation, description →
+# corpora, config, paper, errors, stage.
 
 FLOORS = [
     {
@@ -143,7 +148,8 @@ FLOORS = [
         "portable",
         "processes",
     },
-    {"features", "evaluation", "description"},
+    {"features", "packed", "evaluation", "description"},
+    {"made"},
     {"learning", "report"},
     {"launch", "verdict"},
     {"extras"},

@@ -18,6 +18,7 @@ TABLE2 = "table2"
 TABLES = (TABLE2, "table1")  # results/<profile>/ has their files already
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes
 Seeds = Annotated[list[Seed], Field(min_length=1)]
+EACH = 100  # seeds set aside for the members of one seed
 
 
 class Part(Strict):
@@ -43,8 +44,47 @@ class Part(Strict):
         raise ValueError("write a name, or {name: {key: value}}")
 
 
-class Row(Strict):
-    """A row's block; rows.yaml says what each key means. `against` has full names once read."""
+class AnyRow(Strict):
+    """What the block of every row may have; rows.yaml says what each key means.
+
+    `against` has full names once read.
+    """
+
+    against: dict[Name, str] = Field(default_factory=dict)
+    after: str | None = None
+
+    @property
+    def reads(self) -> dict[str, JsonValue]:
+        """The readings that it changes, and how much longer it is trained."""
+        return {}
+
+    @property
+    def in_table(self) -> bool:
+        """Whether it stands in its family's table, or only what is made of it."""
+        return True
+
+    def read(self, path: Path = PARAMS) -> Readings:
+        """The readings of params.yaml."""
+        return read_readings(path=path)
+
+    def cells(self, seed: int) -> list[int]:
+        """The seeds of the cells that it has for a seed of its family."""
+        return [seed]
+
+    def family_seed(self, cell: int) -> int:
+        """The seed of the family that a cell belongs to, from the cell's own."""
+        return cell
+
+
+class MadeRow(AnyRow):
+    """A row that is made, not trained: of the features, or of the finished cells of another one
+    (`after`). `made` is a file of harness/made/, or the path of a module."""
+
+    made: Part
+
+
+class Row(AnyRow):
+    """A row that is trained."""
 
     encoder: Part
     head: Part = Part(name="point")
@@ -54,9 +94,8 @@ class Row(Strict):
     emotions: Part | None = None
     readings: dict[str, JsonValue] = Field(default_factory=dict)
     longer: Annotated[float, Field(gt=0, le=1000)] = 1
-    against: dict[Name, str] = Field(default_factory=dict)
     keep: list[Literal["weights", "outputs", "embeddings"]] = Field(default_factory=list)
-    after: str | None = None
+    members: Annotated[int, Field(ge=2, lt=EACH)] | None = None
 
     @field_validator("terms")
     @classmethod
@@ -67,17 +106,35 @@ class Row(Strict):
             raise ValueError(f"{twice[0]!r} is listed twice; keep one")
         return terms
 
+    @property
+    def reads(self) -> dict[str, JsonValue]:
+        """As of every row."""
+        return {**self.readings, **({"longer": self.longer} if self.longer != 1 else {})}
+
+    @property
+    def in_table(self) -> bool:
+        """As of every row; its members are seeds that no other row has."""
+        return self.members is None
+
     def read(self, path: Path = PARAMS) -> Readings:
         """The readings of params.yaml with this row's own; `longer` in the number of epochs."""
         found = read_readings(self.readings, path)
         return found.model_copy(update={"epochs": max(1, round(found.epochs * self.longer))})
+
+    def cells(self, seed: int) -> list[int]:
+        """The seed itself, or those of its members: 301, 302, … of the seed 3."""
+        return [EACH * seed + nth + 1 for nth in range(self.members)] if self.members else [seed]
+
+    def family_seed(self, cell: int) -> int:
+        """As of every row."""
+        return cell // EACH if self.members else cell
 
 
 class Family(NamedTuple):
     """Rows that stand in one table, by full name and in its order, and the seeds of each."""
 
     name: str
-    rows: dict[str, Row]
+    rows: dict[str, AnyRow]
     seeds: list[int]
 
     @property
@@ -88,8 +145,11 @@ class Family(NamedTuple):
 
     @property
     def listed(self) -> list[str]:
-        """Full names in the order of the family's files: the others, then its own rows."""
-        return [*self.others, *self.rows]
+        """Full names in the order of the family's files: the others, then its own rows.
+
+        Without the rows that have members: what is made of these stands there in their stead.
+        """
+        return [*self.others, *(full for full, row in self.rows.items() if row.in_table)]
 
     def label(self, full: str) -> str:
         """A row's name in the family's files: short where the row is its own, else in full."""
@@ -124,7 +184,7 @@ class _Asked(Strict):
         return seeds
 
 
-def read_rows(path: Path = ROWS) -> dict[str, Row]:
+def read_rows(path: Path = ROWS) -> dict[str, AnyRow]:
     """Every row, by its full name, in the file's order.
 
     Raises ParamsError for a block that is none, a name that is none, or a row that names one that
@@ -136,10 +196,10 @@ def read_rows(path: Path = ROWS) -> dict[str, Row]:
             raise ParamsError(
                 f"{path}: '{key}' is not a key{nearest(key, [TABLE2, 'rows', 'after'])}"
             )
-    rows: dict[str, Row] = {}
+    rows: dict[str, AnyRow] = {}
     for block, full, content in _blocks(node, path):
         where = f"{block}.{full.removeprefix(f'{TABLE2}/')}"
-        row = parse(Row, content, where, path)
+        row = _row(content, where, path)
         if (row.after is not None) != (block == "after"):
             raise ParamsError(
                 f"{path}: {where}: rows with the key 'after', and only these, stand in "
@@ -147,6 +207,17 @@ def read_rows(path: Path = ROWS) -> dict[str, Row]:
             )
         rows[full] = row
     return {full: _linked(full, row, rows, path) for full, row in rows.items()}
+
+
+def _row(content: Any, where: str, path: Path) -> AnyRow:
+    if not isinstance(content, dict) or "made" not in content:
+        return parse(Row, content, where, path)
+    mixed = [key for key in content if key in Row.model_fields.keys() - MadeRow.model_fields.keys()]
+    if mixed:
+        raise ParamsError(
+            f"{path}: {where}: a row that is made has no '{mixed[0]}'; remove it, or remove 'made'"
+        )
+    return parse(MadeRow, content, where, path)
 
 
 def _blocks(node: Any, path: Path) -> Iterator[tuple[str, str, Any]]:
@@ -166,8 +237,8 @@ def _blocks(node: Any, path: Path) -> Iterator[tuple[str, str, Any]]:
             yield block, full, content
 
 
-def _linked(full: str, row: Row, rows: dict[str, Row], path: Path) -> Row:
-    """The row with full names in `against` and `after`."""
+def _linked(full: str, row: AnyRow, rows: dict[str, AnyRow], path: Path) -> AnyRow:
+    """The row with full names in `against`; `after` has them already."""
     family = family_of(full)
     against = {
         kind: _found(other, full, "against", rows, path) for kind, other in row.against.items()
@@ -178,21 +249,60 @@ def _linked(full: str, row: Row, rows: dict[str, Row], path: Path) -> Row:
                 f"{path}: {full}: against '{other}': a row is compared with another one of its own "
                 "family or of table2"
             )
-    after = row.after and _found(row.after, full, "after", rows, path)
-    if after != row.after:
+        if not rows[other].in_table:
+            raise ParamsError(
+                f"{path}: {full}: against '{other}': it has members and stands in no table; name "
+                "the row that is made of them"
+            )
+    if against and not row.in_table:
+        raise ParamsError(
+            f"{path}: {full}: a row with members is compared with none; compare the one that is "
+            "made of them"
+        )
+    _check_after(full, row, rows, path)
+    return row.model_copy(update={"against": against})
+
+
+def _check_after(full: str, row: AnyRow, rows: dict[str, AnyRow], path: Path) -> None:
+    """That `after` names a row in full, or a family of them, and goes in no circle."""
+    if not row.after:
+        return
+    if row.after in map(family_of, rows):
+        if row.after == family_of(full):
+            raise ParamsError(f"{path}: {full}: after its own family; name another, or one row")
+    elif row.after != (after := _found(row.after, full, "after", rows, path)):
         raise ParamsError(f"{path}: {full}: after: write the full name, {after}; DVC reads it too")
-    passed, place = [full], after
-    while place:
+    before = rows_before(row, rows)
+    if isinstance(row, Row) and (len(before) > 1 or not rows[before[0]].in_table):
+        raise ParamsError(
+            f"{path}: {full}: after '{row.after}': a row that is trained comes after one cell a "
+            "seed; make an ensemble of them and name that"
+        )
+    if way := _circle([full], rows, path):
+        raise ParamsError(f"{path}: {full}: after goes in a circle: {' → '.join(way)}")
+
+
+def _circle(passed: list[str], rows: dict[str, AnyRow], path: Path) -> list[str]:
+    """The way from the last row passed back to one of those passed; empty where there is none."""
+    last = rows[passed[-1]]
+    if last.after and last.after not in map(family_of, rows):
+        _found(last.after, passed[-1], "after", rows, path)
+    for place in rows_before(last, rows):
         if place in passed:
-            way = " → ".join([*passed, place])
-            raise ParamsError(f"{path}: {full}: after goes in a circle: {way}")
-        passed.append(place)
-        further = rows[place].after
-        place = further and _found(further, place, "after", rows, path)
-    return row.model_copy(update={"against": against, "after": after})
+            return [*passed, place]
+        if way := _circle([*passed, place], rows, path):
+            return way
+    return []
 
 
-def _found(other: str, full: str, key: str, rows: dict[str, Row], path: Path) -> str:
+def rows_before(row: AnyRow, rows: dict[str, AnyRow]) -> list[str]:
+    """Full names of the rows that it comes after: the one that `after` names, or a family's."""
+    if row.after is None or "/" in row.after:
+        return [row.after] if row.after else []
+    return [full for full in rows if family_of(full) == row.after]
+
+
+def _found(other: str, full: str, key: str, rows: dict[str, AnyRow], path: Path) -> str:
     whole = other if "/" in other else f"{family_of(full)}/{other}"
     if whole not in rows:
         raise ParamsError(f"{path}: {full}: {key} '{other}' is no row{nearest(whole, rows)}")

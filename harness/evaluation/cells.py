@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.config.rows import TABLE2, Row, family_of
+from harness.config.rows import TABLE2, AnyRow, family_of
 from harness.errors import RunError
 from harness.evaluation.ccc import Array, ccc_from_moments, mean_ccc, moments
 from harness.stage import read_json
@@ -58,7 +58,7 @@ def read_labels(path: Path, targets: list[str]) -> Labels:
     return Labels(table.index, table["speaker"].to_numpy(str), targets, values)
 
 
-def read_result(runs: Path, full: str, row: Row, seed: int, labels: Labels) -> CellResult:
+def read_result(runs: Path, full: str, row: AnyRow, seed: int, labels: Labels) -> CellResult:
     """The cell `runs`/<family>/<row>/<seed>, its predictions joined with the labels by clip id.
 
     Raises RunError, naming the cell and the command that makes it, when anything is missing, not a
@@ -122,7 +122,7 @@ def row_moments(row: str, seeds: list[int], results: CellResults) -> dict[str, A
     return {selection: np.stack([f[selection] for f in each], axis=1) for selection in shared}
 
 
-def _train_stage(full: str, row: Row) -> str:
+def _train_stage(full: str, row: AnyRow) -> str:
     if family_of(full) == TABLE2:
         return f"train@{full.removeprefix(f'{TABLE2}/')}"
     return f"families/dvc.yaml:{'train-after' if row.after else 'train'}@{full}"

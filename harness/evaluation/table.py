@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness.config.rows import TABLE2, Family, Row
+from harness.config.rows import TABLE2, AnyRow, Family
 from harness.config.statistics import Statistics
 from harness.config.strict import Strict
 from harness.errors import RunError
@@ -102,7 +102,7 @@ class Table(Strict):
 def build(
     profile: str,
     family: Family,
-    blocks: dict[str, Row],
+    blocks: dict[str, AnyRow],
     settings: Statistics,
     statistics: dict[str, dict[str, Any]],
     corpus: dict[str, Any],
@@ -157,8 +157,7 @@ def _numbers(statistics: dict[str, dict[str, Any]], family: Family, full: str) -
     return numbers
 
 
-def _row(name: str, block: Row, numbers: dict[str, Any], paper: PaperCells | None) -> TableRow:
-    longer = {"longer": block.longer} if block.longer != 1 else {}
+def _row(name: str, block: AnyRow, numbers: dict[str, Any], paper: PaperCells | None) -> TableRow:
     against = {
         kind: Gain(**{key: found[key] for key in Gain.model_fields})
         for kind, found in numbers["comparisons"].items()
@@ -169,7 +168,7 @@ def _row(name: str, block: Row, numbers: dict[str, Any], paper: PaperCells | Non
         selection=numbers["selection"],
         averaged=numbers["averaged"],
         trend=numbers["trend"] and numbers["trend"]["word"],
-        reads={**block.readings, **longer},
+        reads=block.reads,
         **{key: numbers[key] for key in MEASURED},
         against=against,
         paper=paper,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from harness.config.readings import Readings, read_readings
-from harness.config.rows import Row, family_of, read_family, read_rows
+from harness.config.rows import AnyRow, MadeRow, family_of, read_family, read_rows, rows_before
 from harness.config.strict import PARAMS, ROWS, block, nearest, profile, section
 from harness.config.training import Train
 from harness.errors import ParamsError
@@ -21,7 +21,7 @@ from harness.learning.closure import code
 from harness.processes import locked
 
 RECORD = "record.json"  # written last
-IN_KEY = {"encoder", "head", "views", "terms", "weighting", "emotions", "keep"}  # of a row's block
+IN_KEY = {"encoder", "head", "views", "terms", "weighting", "emotions", "keep", "made"}  # of a row
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,25 @@ class Cell:
     """Everything that a cell's result depends on.
 
     `name`: of its row, in full; `features`, `scratch`, `runs`: folders of the profile, the last for
-    finished cells; `origin`: the corpus and features blocks; `before`: the cell of the same seed
-    that must be finished before this one.
+    finished cells; `origin`: the corpus and features blocks; `after`: the cells that must be
+    finished before this one, of the same seed of the family, or the members of that seed.
     """
 
     name: str
     seed: int
-    row: Row
+    row: Any  # a Row, or a MadeRow where nothing is trained
     train: Train
     readings: Readings
     features: Path
     scratch: Path
     runs: Path
     origin: dict[str, Any]
-    before: Optional["Cell"] = None
+    after: tuple["Cell", ...] = ()
+
+    @property
+    def before(self) -> Optional["Cell"]:
+        """The one cell that a cell which is trained comes after."""
+        return self.after[0] if self.after else None
 
     @property
     def label(self) -> str:
@@ -57,19 +62,25 @@ class Cell:
 
     def key_parts(self) -> dict[str, str]:
         """What the key is made of, each by a digest; neither the row's name nor its family."""
-        blocks = {
-            "row": self.row.model_dump(include=IN_KEY),
+        blocks = {"row": self.row.model_dump(include=IN_KEY), **self._settings()}
+        if self.after:
+            keys = [cell.key for cell in self.after]
+            blocks["before"] = keys[0] if len(keys) == 1 else keys
+        files = {f"features/{file.name}": _file_digest(file) for file in _files(self.features)}
+        return {name: _digest(found) for name, found in blocks.items()} | files | code(self.row)
+
+    def _settings(self) -> dict[str, Any]:
+        origin = {"corpus": self.origin.get("corpus"), "features": self.origin.get("features")}
+        if isinstance(self.row, MadeRow):
+            packages = {name: version(name) for name in ("numpy", "scikit-learn")}
+            return {"readings": selections(self.readings), "seed": self.seed, **origin, **packages}
+        return {
             "train": self.train.model_dump(),
             "readings": self.readings.trained(),
             "seed": self.seed,
-            "corpus": self.origin.get("corpus"),
-            "features": self.origin.get("features"),
+            **origin,
             "torch": version("torch"),
         }
-        if self.before:
-            blocks["before"] = self.before.key
-        files = {f"features/{file.name}": _file_digest(file) for file in _files(self.features)}
-        return {name: _digest(found) for name, found in blocks.items()} | files | code(self.row)
 
     @property
     def checkpoint(self) -> Path:
@@ -94,6 +105,10 @@ class Cell:
     def alone(self) -> AbstractContextManager[None]:
         """No other process is at this cell within the block; RunError where one is already."""
         return locked(self.scratch / self.name / f"{self.seed}.lock", f"cell {self.label}")
+
+    def unfinished(self) -> Optional["Cell"]:
+        """The first cell that it comes after and that is not kept; None where all are."""
+        return next((cell for cell in self.after if not cell.is_in(cell.kept)), None)
 
     def is_in(self, folder: Path) -> bool:
         """Whether `folder` holds this very cell: the record, written last, has its key."""
@@ -125,11 +140,21 @@ def read_cell(name: str, seed: int) -> Cell:
 def cells_of(family: str) -> list[Cell]:
     """The cells of a family of the profile, row by row in the order of its table."""
     found = read_family(family)
-    return read_cells(found.rows, found.seeds)
+    return _read(
+        (name, cell)
+        for name, row in found.rows.items()
+        for seed in found.seeds
+        for cell in row.cells(seed)
+    )
 
 
 def read_cells(names: Iterable[str], seeds: Collection[int]) -> list[Cell]:
-    """The cells of several rows, row by row, from files that are read once."""
+    """The cells of several rows, row by row."""
+    return _read((name, seed) for name in names for seed in seeds)
+
+
+def _read(wanted: Iterable[tuple[str, int]]) -> list[Cell]:
+    """The cells of these rows and seeds, from files that are read once."""
     rows, place = read_rows(), profile()
     shared: dict[str, Any] = {
         "train": block(Train, "train"),
@@ -149,21 +174,38 @@ def read_cells(names: Iterable[str], seeds: Collection[int]) -> list[Cell]:
             fault = re.sub(rf"^{PARAMS}(:\d+)?: ", "", str(error))
             raise ParamsError(f"{ROWS}: {name}: {fault}") from None
 
+    @cache
     def cell(name: str, seed: int) -> Cell:
         row = _row(name, rows)
-        before = cell(row.after, seed) if row.after else None
-        return Cell(name=name, seed=seed, row=row, readings=readings(name), before=before, **shared)
+        after = tuple(
+            cell(other, each)
+            for other in rows_before(row, rows)
+            for each in rows[other].cells(row.family_seed(seed))
+        )
+        return Cell(name=name, seed=seed, row=row, readings=readings(name), after=after, **shared)
 
-    return [cell(name, seed) for name in names for seed in seeds]
+    return [cell(name, seed) for name, seed in wanted]
+
+
+def selections(readings: Readings) -> dict[str, int | None]:
+    """Which selections a cell has predictions of, and of how many epochs those are that are read
+    as a mean over epochs; None: of one."""
+    found: dict[str, int | None] = {"last": None, "best": None}
+    if readings.selection == "held_out":
+        found["held_out"] = None
+    return found | {"late": readings.late_epochs}
 
 
 def seeds_of(name: str) -> list[int]:
-    """The seeds of a row's family; ParamsError for a row that does not exist."""
-    _row(name, read_rows())
-    return read_family(family_of(name)).seeds
+    """The seeds of a row's cells: its family's, or those of its members.
+
+    Raises ParamsError for a row that does not exist.
+    """
+    row = _row(name, read_rows())
+    return [cell for seed in read_family(family_of(name)).seeds for cell in row.cells(seed)]
 
 
-def _row(name: str, rows: dict[str, Row]) -> Row:
+def _row(name: str, rows: dict[str, AnyRow]) -> AnyRow:
     if name not in rows:
         raise ParamsError(f"{ROWS}: no row is called '{name}'{nearest(name, rows)}")
     return rows[name]

@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.config.rows import Part, Row
+from harness.config.rows import AnyRow, MadeRow, Part, Row
 from harness.errors import ParamsError
+from harness.made import module_name
 
 ROOT = Path(__file__).parents[2]  # of the package harness; other modules: the working directory
 LOOP = "harness.learning.loop"
@@ -28,9 +29,10 @@ class Source(NamedTuple):
     imports: frozenset[str]
 
 
-def code(row: Row) -> dict[str, str]:
-    """Path → digest of every file that the row's training imports."""
-    return digests([LOOP, *part_modules(row)])
+def code(row: AnyRow) -> dict[str, str]:
+    """Path → digest of every file that the row's training, or its making, imports."""
+    first = [] if isinstance(row, MadeRow) else [LOOP]
+    return digests([*first, *part_modules(row)])
 
 
 def digests(modules: Iterable[str]) -> dict[str, str]:
@@ -40,8 +42,12 @@ def digests(modules: Iterable[str]) -> dict[str, str]:
     return {path: _source(named[path]).digest for path in sorted(named)}
 
 
-def part_modules(row: Row) -> list[str]:
-    """The modules of the row's parts; a name with a dot is the path of a module as it stands."""
+def part_modules(row: AnyRow) -> list[str]:
+    """The modules of the row's parts, or the one that makes it; a name with a dot is the path of a
+    module as it stands."""
+    if isinstance(row, MadeRow):
+        return [module_name(row.made.name)]
+    assert isinstance(row, Row)
     kinds: dict[str, list[Part | None]] = {
         "encoders": [row.encoder],
         "heads": [row.head],

@@ -12,12 +12,23 @@ import torch
 from torch._subclasses import fake_tensor
 
 from harness.config.readings import PRESETS, Readings
-from harness.config.rows import ROWS, Family, Row, families, family_of, read_family
+from harness.config.rows import (
+    ROWS,
+    Family,
+    MadeRow,
+    Row,
+    families,
+    family_of,
+    read_family,
+    read_rows,
+    rows_before,
+)
 from harness.config.statistics import Statistics
 from harness.config.strict import PARAMS, block, profile
 from harness.config.training import Train
 from harness.errors import ParamsError
-from harness.learning.cell import Cell, read_cells
+from harness.learning import making
+from harness.learning.cell import Cell, read_cells, seeds_of
 from harness.learning.closure import digests, part_modules
 from harness.learning.data import Packed, held_out_clips
 from harness.learning.network import Objective, parameters
@@ -31,7 +42,7 @@ NO_VALUES = (  # an encoder that asks for a value cannot be run without; then tr
 )
 logging.getLogger(fake_tensor.__name__).setLevel(logging.CRITICAL)  # the message has it all
 SIZES = [1 << power for power in range(11)]  # frames and bands tried where a row needs more
-COLUMNS = ("row", "encoder", "parameters", "cells")
+COLUMNS = ("row", "encoder", "parameters", "cells")  # of a row that is made: what makes it
 
 
 def validate_once() -> None:
@@ -59,10 +70,13 @@ def validate() -> dict[str, list[Cell]]:
     block(Statistics, "statistics")
     found = [read_family(name) for name in families()]
     _check_seeds(found)
-    cells = {name: read_cells([name], family.seeds) for family in found for name in family.rows}
+    cells = {name: read_cells([name], seeds_of(name)) for family in found for name in family.rows}
     data = _train_split()
     for name, own in cells.items():
         row, readings = own[0].row, own[0].readings
+        if isinstance(row, MadeRow):
+            making.check(own[0])
+            continue
         check(row, train, readings, name, data.levels.shape[1], len(data.targets))
         check_batch(data, train, readings, name)
     return cells
@@ -76,8 +90,12 @@ def summary() -> str:
     for name, own in cells.items():
         row, train, readings = own[0].row, own[0].train, own[0].readings
         made = sum(cell.is_in(cell.kept) or cell.is_in(cell.staged) for cell in own)
-        count = parameters(row, train, readings, bands, targets)
-        lines.append((name, row.encoder.name, f"{count:,}", f"{made} of {len(own)}"))
+        said = (
+            (row.made.name, "-")
+            if isinstance(row, MadeRow)
+            else (row.encoder.name, f"{parameters(row, train, readings, bands, targets):,}")
+        )
+        lines.append((name, *said, f"{made} of {len(own)}"))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         f"{name:<{widths[0]}}  {encoder:<{widths[1]}}  {count:>{widths[2]}}  {made:>{widths[3]}}"
@@ -130,10 +148,10 @@ def _check_threads(train: Train) -> None:
 
 def _check_seeds(found: list[Family]) -> None:
     """Rows that a row is compared with, or comes after, are trained with its seeds."""
-    seeds = {family.name: family.seeds for family in found}
+    seeds, rows = {family.name: family.seeds for family in found}, read_rows()
     for family in found:
         for name, row in family.rows.items():
-            for other in [*row.against.values(), *([row.after] if row.after else [])]:
+            for other in [*row.against.values(), *rows_before(row, rows)]:
                 its = seeds.get(family_of(other)) or read_family(family_of(other)).seeds
                 for seed in sorted({*family.seeds} - {*its}):
                     raise ParamsError(

@@ -33,6 +33,7 @@ READERS = {  # this script imports them to learn what to train
     "harness/display.py",
     "harness/learning/cell.py",
     "harness/learning/closure.py",
+    "harness/made/__init__.py",
     "harness/processes.py",
 }
 PARTS = {  # of a user, outside the harness

@@ -93,6 +93,7 @@ def plan(profile: Path, names: list[str], prices: list[str], efficiency: float) 
     rows = {
         table.label(name): _row(row, train, row.read(profile), bands, clips)
         for name, row in table.rows.items()
+        if isinstance(row, Row)
     }
     cells = len(table.seeds)
     flops = cells * sum(row["flops"] for row in rows.values())
