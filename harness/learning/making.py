@@ -76,8 +76,14 @@ def _score(cell: Cell, made: Made, dev: Split, predictions: np.ndarray) -> float
     place = {clip: number for number, clip in enumerate(made.clips)}
     if sorted(place) != sorted(dev.clips) or made.targets != dev.targets:
         raise RunError(
-            f"{cell.label}: {cell.name} is of other clips or targets than {cell.features}/dev.csv; "
-            "make what it is made of anew"
+            f"{cell.label}: it is of other clips or targets than {cell.features}/dev.csv; look at "
+            f"{kinds.module_name(cell.row.made.name)}"
+        )
+    if not np.isfinite(predictions).all():
+        raise RunError(
+            f"{cell.label}: {np.count_nonzero(~np.isfinite(predictions))} of its "
+            f"{predictions.size} predictions are no finite numbers; look at "
+            f"{kinds.module_name(cell.row.made.name)}"
         )
     rows = [place[clip] for clip in dev.clips]
     epochs = predictions if predictions.ndim == 3 else predictions[None]
