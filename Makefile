@@ -52,7 +52,7 @@ all: repository repro
 	  do dvc repro families/dvc.yaml:table@$$family families/dvc.yaml:draw@$$family; done
 
 test: setup
-	pytest
+	pytest -n auto --dist loadfile  # a file is one process's, whose fixtures it shares
 
 portable: setup
 	pytest -m emulated -rs tests/test_portable.py

@@ -29,6 +29,30 @@ def tree(tmp_path, monkeypatch):
     return write_tree(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory):
+    """A tree with every cell of every family, two of whose rows are `with_students`' own; and the
+    launch of them all."""
+    folder = write_tree(tmp_path_factory.mktemp("launched"))
+    with_students(folder)
+    return folder, run("harness.launch", "--family", "all", "--jobs", "2", folder=folder)
+
+
+@pytest.fixture
+def made(tree, launched):
+    """The tree, with these cells: their keys are the same wherever they lie."""
+    shutil.copytree(launched[0] / "runs", tree / "runs")
+    return tree
+
+
+@pytest.fixture
+def left(made):
+    """The same, but for Table 2's cells, which a launch that was broken off left in scratch/."""
+    (made / "scratch" / "toy").mkdir(parents=True)
+    (made / "runs" / "toy" / "table2").rename(made / "scratch" / "toy" / "table2")
+    return made
+
+
 def files(folder):
     return {f.name: f.read_bytes() for f in folder.iterdir()}
 
@@ -37,67 +61,64 @@ def labels(family="table2"):
     return [cell.label for cell in missing(asked_for(family))]
 
 
-def test_launched_cells_are_kept_by_the_stage_and_are_the_ones_it_would_make(tree):
-    assert labels() == [f"{row}-{seed}" for row in ROWS for seed in (1, 2)]
-    assert run("harness.launch", "--jobs", "2", folder=tree).returncode == 0
+def test_launched_cells_are_kept_by_the_stage_and_are_the_ones_it_would_make(made):
     assert labels() == []
     cell = read_cell(ROW, 1)
     launched = files(cell.kept)
-    kept = run("stages.train", ROW, folder=tree)
+    kept = run("stages.train", ROW, folder=made)
     assert kept.stdout.startswith(f"{ROW}-1: kept")
 
     (cell.kept / "record.json").write_text("{}")
     assert labels() == [f"{ROW}-1"]
-    made = run("stages.train", ROW, folder=tree)
-    assert f"{ROW}-1: epoch 2/2" in made.stdout
+    again = run("stages.train", ROW, folder=made)
+    assert f"{ROW}-1: epoch 2/2" in again.stdout
     assert files(cell.kept) == launched
 
 
-def test_a_launch_makes_one_family_or_all(tree):
-    assert run("harness.launch", "--family", "mine", folder=tree).returncode == 0
-    assert labels("all") == labels("table2") != []
-    assert run("harness.launch", "--family", "all", folder=tree).returncode == 0
+def test_a_launch_makes_one_family_or_all(made):
     assert labels("all") == []
-    wrong = run("harness.launch", "--family", "mime", folder=tree)
+    shutil.rmtree(made / "runs" / "toy" / "mine")
+    shutil.rmtree(made / "runs" / "toy" / ROW)
+    table2 = labels()
+    assert table2 == [f"{ROW}-{seed}" for seed in (1, 2)]
+    assert run("harness.launch", "--family", "mine", folder=made).returncode == 0
+    assert labels("all") == table2
+    assert run("harness.launch", "--family", "all", folder=made).returncode == 0
+    assert labels("all") == []
+    wrong = run("harness.launch", "--family", "mime", folder=made)
     assert wrong.returncode == 1
     assert "did you mean 'mine'?" in wrong.stderr
     assert wrong.stderr.count("\n") == 1
 
 
-def test_a_cell_of_a_launch_that_was_broken_off_is_taken(tree):
-    assert run("harness.launch", folder=tree).returncode == 0
-    cells = [read_cell(ROW, seed) for seed in (1, 2)]
-    cells[0].kept.rename(cells[0].staged)
+def test_a_cell_of_a_launch_that_was_broken_off_is_taken(left):
+    cells = [read_cell(row, seed) for row in ROWS for seed in (1, 2)]
     assert labels() == []
-    taken = run("stages.train", ROW, folder=tree)
+    taken = run("stages.train", ROW, folder=left)
     assert taken.returncode == 0
     assert "epoch" not in taken.stdout  # nothing was trained
-    assert cells[0].is_in(cells[0].kept)
-
-    cells[1].kept.rename(cells[1].staged)
-    assert run("harness.launch", folder=tree).returncode == 0
-    assert cells[1].is_in(cells[1].kept)
+    assert [cell.is_in(cell.kept) for cell in cells] == [False, False, True, True]
+    assert run("harness.launch", folder=left).returncode == 0
+    assert all(cell.is_in(cell.kept) for cell in cells)
 
 
-def test_a_change_that_touches_a_cell_makes_it_missing_again(tree):
-    assert run("harness.launch", folder=tree).returncode == 0
+def test_a_change_that_touches_a_cell_makes_it_missing_again(made):
     params, rows = small()
     params["train"]["learning_rate"] = 0.002
-    write(tree, params, rows)
+    write(made, params, rows)
     assert len(labels()) == 4
     params, rows = small()
-    write(tree, params | {"seeds": [2, 1, 3]}, rows)
+    write(made, params | {"seeds": [2, 1, 3]}, rows)
     assert labels() == [f"{row}-3" for row in ROWS]
     rows["table2"]["cnn10"]["readings"] = {"mask_fill": "mean"}
-    write(tree, params, rows)
+    write(made, params, rows)
     assert labels() == ["table2/cnn10-1", "table2/cnn10-2"]
 
 
-def test_seeds_that_are_no_longer_asked_for_are_removed(tree):
-    assert run("harness.launch", folder=tree).returncode == 0
+def test_seeds_that_are_no_longer_asked_for_are_removed(made):
     params, rows = small()
-    write(tree, params | {"seeds": [1]}, rows)
-    assert run("harness.launch", folder=tree).returncode == 0
+    write(made, params | {"seeds": [1]}, rows)
+    assert run("harness.launch", folder=made).returncode == 0
     assert [f.name for f in read_cell(ROW, 1).kept.parent.iterdir()] == ["1"]
 
 
@@ -111,9 +132,9 @@ def with_students(tree):
     write(tree, params, rows)
 
 
-def test_rows_that_come_after_others_train_when_these_are_finished(tree):
-    with_students(tree)
-    done = run("harness.launch", "--family", "all", "--jobs", "2", folder=tree)
+def test_rows_that_come_after_others_train_when_these_are_finished(launched, monkeypatch):
+    folder, done = launched
+    monkeypatch.chdir(folder)
     assert done.returncode == 0, done.stderr
     assert labels("all") == []
     told = [line.partition(":")[0] for line in done.stdout.splitlines() if "epoch 2/2" in line]
@@ -122,9 +143,11 @@ def test_rows_that_come_after_others_train_when_these_are_finished(tree):
     assert all(cell.is_in(cell.kept) for cell in before)
 
 
-def test_a_row_that_comes_after_a_missing_one_is_refused_with_the_command(tree):
-    with_students(tree)
-    done = run("harness.launch", "--family", "mine", folder=tree)
+def test_a_row_that_comes_after_a_missing_one_is_refused_with_the_command(made):
+    with_students(made)
+    for row in ("mine/first", "table2/cnn10"):
+        shutil.rmtree(made / "runs" / "toy" / row)
+    done = run("harness.launch", "--family", "mine", folder=made)
     assert done.returncode == 1
     assert done.stderr == (
         "error: mine/first-1 comes after table2/cnn10-1, which is not finished; run "
@@ -142,21 +165,21 @@ def test_a_fault_in_a_worker_is_one_line(tree):
     assert done.stderr.count("\n") == 1
 
 
-def test_cells_of_parameters_that_were_edited_meanwhile_are_not_recorded(tree, monkeypatch):
+def test_cells_of_parameters_that_were_edited_meanwhile_are_not_recorded(left, monkeypatch):
     train = launch.side_by_side
     params, rows = small()
     params["train"]["learning_rate"] = 0.002
 
     def edited_meanwhile(cells, jobs):
         train(cells, jobs)
-        write(tree, params, rows)
+        write(left, params, rows)
 
     monkeypatch.setattr(launch, "side_by_side", edited_meanwhile)
     monkeypatch.setattr(sys, "argv", ["harness.launch"])
     with pytest.raises(RunError, match=r"4 cells \(table2/cnn10-1 first\) are others now; run it"):
         launch.main()
-    assert not (tree / "runs").exists()
-    write(tree, *small())
+    assert not (left / "runs" / "toy" / "table2").exists()
+    write(left, *small())
     assert labels() == []  # and nothing was lost
 
 
@@ -170,8 +193,9 @@ def stage(key):
 
 
 @pytest.fixture
-def pipeline(tree):
-    """The tree as a DVC repository, one in which a launch can record its cells."""
+def pipeline(left):
+    """A DVC repository in which a launch can record cells that one before it left."""
+    tree = left
     subprocess.run(["git", "init", "--quiet"], cwd=tree, check=True)
     assert run("dvc", "init", "--quiet", folder=tree).returncode == 0
     table2 = {"train": {"foreach": ["cnn10", "cnn10-rrtn-ruwl"], "do": stage("table2/${item}")}}
@@ -193,6 +217,7 @@ def locked(file):
 
 def test_dvc_records_the_rows_that_were_launched_and_no_others(pipeline):
     with_students(pipeline)
+    (pipeline / "runs" / "toy" / "mine").rename(pipeline / "scratch" / "toy" / "mine")
     lock = pipeline / "families" / "dvc.lock"
     done = run("harness.launch", folder=pipeline)
     assert done.returncode == 0, done.stderr

@@ -31,7 +31,14 @@ LONG, SHORT = 400, 2  # epochs
 def start(module, *arguments, folder):
     command = [sys.executable, "-m", module, *arguments]
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=folder, env=environment(), **pipes)
+    return subprocess.Popen(
+        command, cwd=folder, env=environment(), preexec_fn=heed_interrupts, **pipes
+    )
+
+
+def heed_interrupts():
+    """As in a terminal, though a shell that runs the tests in the background ignores them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def until(condition, process):

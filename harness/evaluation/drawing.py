@@ -34,7 +34,10 @@ TITLES = {
     "barlow_twins": "Barlow Twins",
 }
 # without red and green beside each other, and none too dark or too light for a page
-COLOURS = ("#3b8eea", "#e08a1e", "#b07cc6", "#2aa198", "#c9a227", "#d0679d", "#8a6d3b", "#6c7a89")
+COLOURS = (
+    *("#3b8eea", "#e08a1e", "#b07cc6", "#2aa198", "#c9a227", "#d0679d", "#8a6d3b", "#6c7a89"),
+    *("#5f6fd0", "#7fa650", "#b5543a", "#4f8f9e", "#a37a9c"),
+)
 ACROSS, SMALLER = 3, 5  # panels in a line
 CROWD = 5  # rows of an encoder above which each has a panel of its own
 SMALL = 0.01  # a loss that counts less than this somewhere is drawn on a logarithmic axis

@@ -1,6 +1,6 @@
 """moments.npz: what CCC needs of every cell and speaker, so that a clone can compute every p anew.
 
-The file is not compressed: what a compressor writes depends on its version. A selection that is a
+A selection that is a
 mean over epochs has the moments of each, in float32, because they are the most of the file: the
 rounding moves Ĉ by about 1e-8.
 """
@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.errors import RunError
 from harness.evaluation.ccc import Array
+from harness.stage import write_arrays
 
 LABELS, PREDICTIONS = [0, 1, 3], [2, 4, 5]  # of `MOMENTS`; the first are the same in every cell
 
@@ -35,7 +36,7 @@ def write_moments(path: Path, moments: dict[str, dict[str, Array]], index: dict[
         if rows != list(moments):
             partial[_rows_of(selection)] = rows
     labels = {"labels": first[0, 0][..., LABELS]}
-    np.savez(path, **labels | every | {"rows": list(moments)} | index | partial)
+    write_arrays(path, labels | every | {"rows": list(moments)} | index | partial)
 
 
 def read_moments(path: Path) -> dict[str, Any]:

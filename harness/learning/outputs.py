@@ -18,7 +18,7 @@ from harness.learning.progress import Line
 from harness.learning.record import environment
 from harness.learning.scoring import say
 from harness.learning.state import remove
-from harness.stage import replacing
+from harness.stage import replacing, write_arrays
 
 
 def finish(cell: Cell) -> None:
@@ -47,7 +47,7 @@ def write_predictions(path: Path, dev: Packed, chosen: dict[str, np.ndarray]) ->
     first."""
     arrays: dict[str, Any] = {key: value.astype(np.float32) for key, value in chosen.items()}
     names = {"clips": np.array(dev.clips, dtype=str), "targets": np.array(dev.targets, dtype=str)}
-    np.savez(path, **(names | arrays))
+    write_arrays(path, names | arrays)
 
 
 def keep(cell: Cell, trained: Trained, folder: Path) -> None:
@@ -64,10 +64,10 @@ def keep(cell: Cell, trained: Trained, folder: Path) -> None:
     said = {split: say(network, data, cell, epoch) for split, data in splits.items()}
     clips: dict[str, Any] = {f"{split}_clips": np.array(d.clips) for split, d in splits.items()}
     if "outputs" in wanted:
-        np.savez(folder / "outputs.npz", **(clips | {s: each.raw for s, each in said.items()}))
+        write_arrays(folder / "outputs.npz", clips | {s: each.raw for s, each in said.items()})
     if "embeddings" in wanted:
         found = {split: each.embeddings for split, each in said.items()}
-        np.savez(folder / "embeddings.npz", **(clips | found))
+        write_arrays(folder / "embeddings.npz", clips | found)
 
 
 def _record(cell: Cell) -> dict[str, Any]:

@@ -154,3 +154,7 @@ def test_pictures_have_no_background_and_text_that_is_neither_light_nor_dark(tmp
     for page in (1.0, 0.006):  # white, and GitHub's dark
         light, dark = max(page, luminance), min(page, luminance)
         assert (light + 0.05) / (dark + 0.05) > 3.8
+
+
+def test_ten_emotions_and_three_terms_have_a_colour_each():
+    assert len({*drawing.COLOURS}) == len(drawing.COLOURS) >= 13

@@ -55,6 +55,7 @@ CHANGES = {  # every value of a reading that the paper's preset does not have, o
         {"block_dropout": 0, "head_dropout": 0},
         {"padding": "silence"},
         {"dev_crop": "random"},
+        {"dev_crop": "whole"},
         {"selection": "held_out"},
         {"twin_forward": "joint"},
     ],
