@@ -18,6 +18,7 @@ TABLE2 = "table2"
 TABLES = (TABLE2, "table1")  # results/<profile>/ has their files already
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes
 Seeds = Annotated[list[Seed], Field(min_length=1)]
+Kept = Literal["weights", "outputs", "embeddings", "distribution", "passes"]
 EACH = 100  # seeds set aside for the members of one seed
 
 
@@ -94,7 +95,7 @@ class Row(AnyRow):
     emotions: Part | None = None
     readings: dict[str, JsonValue] = Field(default_factory=dict)
     longer: Annotated[float, Field(gt=0, le=1000)] = 1
-    keep: list[Literal["weights", "outputs", "embeddings"]] = Field(default_factory=list)
+    keep: list[Kept] = Field(default_factory=list)
     members: Annotated[int, Field(ge=2, lt=EACH)] | None = None
 
     @field_validator("terms")
