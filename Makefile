@@ -41,7 +41,8 @@ repro: repository setup
 # a family other than Table 2, which comes first because the family's rows are compared with its rows
 family: repository named repro
 	@python -m harness.launch --jobs $(JOBS) --family $(F)
-	@dvc repro families/dvc.yaml:table@$(F) families/dvc.yaml:draw@$(F)
+	@dvc repro families/dvc.yaml:table@$(F) families/dvc.yaml:draw@$(F) \
+	  $(if $(filter uncertainty,$(F)),families/dvc.yaml:uncertainty)
 
 named:
 	@test -n "$(F)" || { echo "error: name a family of params.yaml: make family F=readings" >&2; exit 1; }
@@ -49,7 +50,8 @@ named:
 all: repository repro
 	@python -m harness.launch --jobs $(JOBS) --family all
 	@for family in $$(python -c 'from harness.config.rows import families; print(*families()[1:])'); \
-	  do dvc repro families/dvc.yaml:table@$$family families/dvc.yaml:draw@$$family; done
+	  do dvc repro families/dvc.yaml:table@$$family families/dvc.yaml:draw@$$family \
+	  $$(test $$family != uncertainty || echo families/dvc.yaml:uncertainty); done
 
 test: setup
 	pytest -n auto --dist loadfile  # a file is one process's, whose fixtures it shares

@@ -144,6 +144,17 @@ def test_ause_is_a_loop_that_leaves_clips_out_and_0_for_an_order_by_error():
     assert mean_score(ause.sums(LABELS, own.mean, errors, SPEAKERS), ause.finish) == 0
 
 
+def test_a_variance_that_is_the_same_for_all_leaves_clips_out_at_random():
+    own = FOUND["gauss"]
+    level = ause.sums(LABELS, own.mean, np.ones_like(LABELS), SPEAKERS)
+    drawn = []
+    for seed in range(300):
+        order = np.random.default_rng(seed).random(LABELS.shape)
+        drawn.append(ause.sums(LABELS, own.mean, order, SPEAKERS))
+    found = mean_score(np.array(drawn), ause.finish).mean()
+    assert mean_score(level, ause.finish) == pytest.approx(found, rel=0.05)
+
+
 def test_detection_is_scikit_learn_s():
     from sklearn.metrics import roc_auc_score, roc_curve
 

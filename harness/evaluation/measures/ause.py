@@ -9,6 +9,8 @@ The tenths are of all clips, each target apart. Where speakers are resampled, th
 their tenths, which may then be larger or smaller: so the sums of speakers add up.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from harness.evaluation.measures.sums import Array, Speakers, checked, per_speaker
@@ -16,6 +18,7 @@ from harness.evaluation.measures.sums import Array, Speakers, checked, per_speak
 __all__ = ["finish", "sums"]
 
 PARTS = 10
+SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 def sums(labels: Array, mean: Array, variance: Array, speakers: Speakers) -> Array:
@@ -25,20 +28,26 @@ def sums(labels: Array, mean: Array, variance: Array, speakers: Speakers) -> Arr
     squares = np.square(checked(labels) - checked(mean))
     found = []
     for order in (checked(variance), squares):
-        inside = (_tenth(order)[..., np.newaxis] == np.arange(PARTS)).astype(np.float64)
+        inside = _shares(order)
         found += [inside, inside * squares[..., np.newaxis]]
     return per_speaker(np.concatenate(found, axis=-1), speakers)
 
 
-def _tenth(values: Array) -> Array:
-    """In which tenth of its column a value is, 0 the smallest; ties by their mean rank."""
-    ordered = np.sort(values, axis=0)
-    place = np.empty_like(values)
+def _shares(values: Array) -> Array:
+    """How much of each value is in each tenth of its column, the smallest first: [clips, targets]
+    → [clips, targets, 10]. Ties share the places that they have together.
+    """
+    clips = len(values)
+    edges = np.arange(PARTS + 1) * clips / PARTS
+    found = np.empty((*values.shape, PARTS))
     for column in range(values.shape[1]):
-        low = np.searchsorted(ordered[:, column], values[:, column], "left")
-        high = np.searchsorted(ordered[:, column], values[:, column], "right")
-        place[:, column] = (low + high - 1) / 2
-    return np.minimum(PARTS - 1, np.floor((place + 0.5) * PARTS / len(values)))
+        ordered = np.sort(values[:, column])
+        low, high = (
+            np.searchsorted(ordered, values[:, column], side)[:, np.newaxis] for side in SIDES
+        )
+        inside = np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1])
+        found[:, column] = np.maximum(inside, 0) / (high - low)
+    return found
 
 
 def finish(sums: Array) -> Array:
@@ -56,4 +65,4 @@ def _halves(sums: Array) -> list[tuple[Array, Array]]:
 def _curve(clips: Array, squares: Array) -> Array:
     """RMSE of the surest tenth, the surest two, …, of all clips."""
     kept = np.cumsum(clips, axis=-1)
-    return np.sqrt(np.cumsum(squares, axis=-1) / np.maximum(kept, 1))
+    return np.sqrt(np.cumsum(squares, axis=-1) / np.maximum(kept, 1e-9))

@@ -4,7 +4,7 @@ AUROC, higher is better: the chance that a shifted clip scores higher than one t
 lower is better: the share of clips as they are that a threshold takes for shifted which finds 95 %
 of the shifted ones.
 
-Scores are counted in up to 200 bins of all scores, as many clips in each: so the sums of speakers
+Scores are counted in up to 100 bins of all scores, as many clips in each: so the sums of speakers
 add up. Clips in one bin are ties, which count half.
 """
 
@@ -15,7 +15,7 @@ from harness.evaluation.measures.sums import Array, Speakers, checked, per_speak
 
 __all__ = ["auroc", "fpr95", "sums"]
 
-PARTS = 200
+PARTS = 100
 FOUND = 0.95
 
 
