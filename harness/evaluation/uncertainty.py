@@ -187,7 +187,7 @@ def compare(name: str, rows: Sums, row: str, other: str, level: float) -> Number
     return {"row": row, "baseline": other, **test._asdict()}
 
 
-class Part(NamedTuple):
+class Expected(NamedTuple):
     """A claim's part: `row` is better than `baseline` by `measure`."""
 
     row: str
@@ -195,24 +195,24 @@ class Part(NamedTuple):
     measure: str
 
 
-def claims_of(students: str) -> dict[str, list[Part]]:
+def claims_of(students: str) -> dict[str, list[Expected]]:
     """Deng et al.'s claims, of the students whose rows are called `students`1 to 3."""
     third = f"{students}3"
     found = {
         "The students' NLL is better than variance scaling's and MC dropout's": [
-            Part(third, "scaling", "nll"),
-            Part(third, "mc-dropout", "nll"),
+            Expected(third, "scaling", "nll"),
+            Expected(third, "mc-dropout", "nll"),
         ],
-        "Generation 3 is better than generation 1": [Part(third, f"{students}1", "nll")],
+        "Generation 3 is better than generation 1": [Expected(third, f"{students}1", "nll")],
         "The student ensemble detects clips from out of domain": [
-            Part(third, LOUDNESS, "auroc"),
-            Part(third, LOUDNESS, "fpr95"),
+            Expected(third, LOUDNESS, "auroc"),
+            Expected(third, LOUDNESS, "fpr95"),
         ],
     }
     one = {
         "One student estimates the uncertainty in domain": [
-            Part(f"{third}-student", "gauss", "nll"),
-            Part(f"{third}-student", "gauss", "ause"),
+            Expected(f"{third}-student", "gauss", "nll"),
+            Expected(f"{third}-student", "gauss", "ause"),
         ]
     }
     return found | one if students == "g" else found
@@ -240,7 +240,7 @@ def judged(found: dict[str, Sums], level: float) -> list[Numbers]:
     return verdicts
 
 
-def _part(claim: str, part: Part, found: dict[str, Sums], level: float) -> Numbers:
+def _part(claim: str, part: Expected, found: dict[str, Sums], level: float) -> Numbers:
     rows = found.get(part.measure, {})
     if not {part.row, part.baseline} <= rows.keys():
         raise RunError(
