@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.config.rows import AnyRow, Row, read_family, read_rows
+from harness.config.rows import Row, read_family, read_rows
 from harness.config.strict import profile
 from harness.errors import RunError
 from harness.evaluation.drawing import WEIGHT, curves, forest, over_steps, weights
@@ -29,22 +29,17 @@ def main(arguments: list[str] | None = None) -> None:
     history = pd.read_csv(source, dtype={"row": str}, keep_default_na=True)
     table = Table.model_validate_json(known.read_text(encoding="utf-8"))
     blocks = read_rows()
-    encoders = {family.label(full): _encoder(blocks[full]) for full in family.listed}
-    rows = {family.label(full): full for full in family.listed}
+    trained = {full: row for full, row in blocks.items() if isinstance(row, Row)}
+    rows = {family.label(full): full for full in family.listed if full in trained}
+    encoders = {label: trained[full].encoder.name for label, full in rows.items()}
     found = over_steps(history, Path("runs", profile()), rows)
     for label, full in rows.items():
-        block = blocks[full]
-        if isinstance(block, Row) and len(block.terms) == 1:  # its own weight moves nothing
-            term = block.terms[0].name.rpartition(".")[2]
+        if len(trained[full].terms) == 1:  # its own weight moves nothing
+            term = trained[full].terms[0].name.rpartition(".")[2]
             found.loc[found["row"] == label, WEIGHT + term] = float("nan")
     weights(found, folder / "weights.svg")
     curves(history, table, encoders, folder / "curves.svg")
     forest(table, folder / "forest.svg")
-
-
-def _encoder(row: AnyRow) -> str:
-    """What the rows of one panel have in common; rows that are made stand in a panel of theirs."""
-    return row.encoder.name if isinstance(row, Row) else "made"
 
 
 if __name__ == "__main__":

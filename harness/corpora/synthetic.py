@@ -131,32 +131,34 @@ class _Meant(NamedTuple):
     age: int
     body: voice.Body
     traits: Array
-    perceived: Array
+    meaning: Array
     confusion: Array
-    rng: np.random.Generator
+    bits: np.random.Philox
     raters: np.random.Generator
-    others: np.random.Generator
 
 
 def clip(params: Params, split: str, nth_speaker: int, nth_clip: int) -> Clip:
     """The `nth_clip` of the `nth_speaker` of a split, both from 0, whatever the other clips are."""
     meant = _meant(params, split, nth_speaker, nth_clip)
     gesture = expression.gesture(meant.traits)
-    sound = voice.pcm(voice.sound(gesture, meant.body, meant.rng))
-    label = _label(params, meant)
+    sound = voice.pcm(voice.sound(gesture, meant.body, np.random.Generator(meant.bits)))
+    others = np.random.Generator(meant.bits.jumped(2))  # from where the sound left the bits
+    perceived, label = _perceived(meant), _label(params, meant, others)
     country = COUNTRIES[meant.country]
-    return Clip(
-        split, meant.number, country, meant.age, sound, meant.traits, meant.perceived, label
-    )
+    return Clip(split, meant.number, country, meant.age, sound, meant.traits, perceived, label)
 
 
-def _label(params: Params, meant: _Meant) -> Array:
+def _perceived(meant: _Meant) -> Array:
+    return np.minimum(meant.meaning @ meant.confusion, 1.0)
+
+
+def _label(params: Params, meant: _Meant, others: np.random.Generator) -> Array:
     """What fresh raters say of the clip, (10,); of `noise` emotions what they say of another."""
-    label = ratings.label(meant.perceived, params.raters, meant.raters)
+    label = ratings.label(_perceived(meant), params.raters, meant.raters)
     if params.noise:
         noisy = np.isin(EMOTIONS, params.noise)
-        other = np.minimum(ratings.meaning(meant.others) @ meant.confusion, 1.0)
-        label = np.where(noisy, ratings.label(other, params.raters, meant.others), label)
+        other = np.minimum(ratings.meaning(others) @ meant.confusion, 1.0)
+        label = np.where(noisy, ratings.label(other, params.raters, others), label)
     return label
 
 
@@ -168,7 +170,8 @@ def label_draws(params: Params, split: str, draws: int) -> dict[str, Array]:
     for number, place in enumerate(_places(params)):
         if place[0] == split:
             meant = _meant(params, *place)
-            each = [_label(params, meant) for _ in range(1 + draws)]
+            others = np.random.Generator(meant.bits.jumped(2))
+            each = [_label(params, meant, others) for _ in range(1 + draws)]
             found[f"{number:05d}"] = np.array(each[1:])
     return found
 
@@ -196,10 +199,7 @@ def _meant(params: Params, split: str, nth_speaker: int, nth_clip: int) -> _Mean
     meaning = ratings.meaning(rng)
     strength = params.emotion * np.array([params.strength.get(each, 1.0) for each in EMOTIONS])
     traits = expression.traits(meaning, who, strength, rng)
-    perceived = np.minimum(meaning @ confusion[country], 1.0)
-    others = np.random.Generator(bits.jumped(2))
-    mixed = confusion[country]
-    return _Meant(number, country, age, who.body, traits, perceived, mixed, rng, raters, others)
+    return _Meant(number, country, age, who.body, traits, meaning, confusion[country], bits, raters)
 
 
 def _write(params: Params, folder: Path, number: int, place: tuple[str, int, int]) -> Clip:

@@ -57,18 +57,28 @@ def _rows(table: Table) -> list[str]:
         sentences.append(
             "'reads' is what a row reads otherwise than params.yaml (docs/protocol.md#readings)."
         )
+    made = [f"{row.row} ({row.made})" for row in table.rows if row.made]
+    if made:
+        what = "are rows that are" if len(made) > 1 else "is a row that is"
+        sentences.append(f"{', '.join(made)} {what} made and not trained (docs/extending.md).")
     return sentences
 
 
 def _score(table: Table) -> list[str]:
     """What Ĉ is, and of which epoch: first as most rows have it, then the rows that differ."""
-    count = Counter(_epochs(row) for row in table.rows)
+    rows = [row for row in table.rows if not _without_epochs(row)] or table.rows
+    count = Counter(_epochs(row) for row in rows)
     (usual, _), *others = count.most_common()
     sentences = [f"Ĉ is the mean CCC over {table.targets} targets on the {SPLIT} split, {usual}."]
     for epochs, _ in others:
-        rows = ", ".join(row.row for row in table.rows if _epochs(row) == epochs)
-        sentences.append(f"In the row{'s' * (',' in rows)} {rows} it is {epochs}.")
+        names = ", ".join(row.row for row in rows if _epochs(row) == epochs)
+        sentences.append(f"In the row{'s' * (',' in names)} {names} it is {epochs}.")
     return sentences
+
+
+def _without_epochs(row: TableRow) -> bool:
+    """Whether it is made of one prediction for each clip, such as a ridge's."""
+    return row.made is not None and row.averaged == 1
 
 
 def _epochs(row: TableRow) -> str:

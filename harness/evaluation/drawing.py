@@ -96,11 +96,11 @@ def curves(history: pd.DataFrame, table: Table, encoders: dict[str, str], path: 
 
     A panel an encoder; where that has more than `CROWD` rows, a panel a row with its baseline in
     grey. The epochs that the table's Ĉ is of are shaded. `history`: row, seed, epoch, dev_ccc;
-    `encoders`: row → encoder.
+    `encoders`: row → encoder, of those that are trained.
     """
     panels = _panels(table, encoders)
-    down = -(-len(panels) // ACROSS)
-    across = min(ACROSS, len(panels))
+    down = -(-len(panels) // ACROSS) or 1
+    across = min(ACROSS, len(panels)) or 1
     figure, axes = plt.subplots(
         down,
         across,
@@ -131,8 +131,9 @@ def _panels(table: Table, encoders: dict[str, str]) -> list[tuple[str, list[tupl
     """Title and (row, colour) of each panel; a row that many are compared with is grey."""
     named = {row.row: row for row in table.rows}
     panels: list[tuple[str, list[tuple[TableRow, str]]]] = []
-    for encoder in dict.fromkeys(encoders[row.row] for row in table.rows):
-        rows = [row for row in table.rows if encoders[row.row] == encoder]
+    trained = [row for row in table.rows if row.row in encoders]
+    for encoder in dict.fromkeys(encoders[row.row] for row in trained):
+        rows = [row for row in trained if encoders[row.row] == encoder]
         if len(rows) <= CROWD:
             colours = (GREY, *COLOURS)
             panels.append((encoder, list(zip(rows, colours, strict=False))))

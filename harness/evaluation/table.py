@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from harness.config.rows import TABLE2, AnyRow, Family
+from pydantic import Field
+
+from harness.config.rows import TABLE2, AnyRow, Family, MadeRow
 from harness.config.statistics import Statistics
 from harness.config.strict import Strict
 from harness.errors import RunError
@@ -46,7 +48,8 @@ class PaperCells(Strict):
 class TableRow(Strict):
     """A line of the table. `averaged`: the epochs of which Ĉ is the mean; `trend`: whether dev Ĉ
     has flattened, in words; `reads`: the readings that the row changes; `against`: kind → gain;
-    `weighed`: in a family with rows that weigh their emotions.
+    `weighed`: in a family with rows that weigh their emotions; `made`: its kind, where it is made
+    and not trained.
     """
 
     row: str
@@ -63,6 +66,7 @@ class TableRow(Strict):
     against: dict[str, Gain]
     paper: PaperCells | None
     weighed: Weighed | None = None
+    made: str | None = Field(default=None, exclude_if=lambda kind: kind is None)
 
     def printed(self, kind: str) -> float | None:
         """The paper's gain of that kind; None where it has none."""
@@ -172,6 +176,7 @@ def _row(name: str, block: AnyRow, numbers: dict[str, Any], paper: PaperCells | 
         **{key: numbers[key] for key in MEASURED},
         against=against,
         paper=paper,
+        made=block.made.name if isinstance(block, MadeRow) else None,
     )
 
 

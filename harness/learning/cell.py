@@ -73,7 +73,12 @@ class Cell:
         origin = {"corpus": self.origin.get("corpus"), "features": self.origin.get("features")}
         if isinstance(self.row, MadeRow):
             packages = {name: version(name) for name in ("numpy", "scikit-learn")}
-            return {"readings": selections(self.readings), "seed": self.seed, **origin, **packages}
+            return {
+                "selections": selections(self.readings),
+                "seed": self.seed,
+                **origin,
+                **packages,
+            }
         return {
             "train": self.train.model_dump(),
             "readings": self.readings.trained(),
@@ -187,13 +192,9 @@ def _read(wanted: Iterable[tuple[str, int]]) -> list[Cell]:
     return [cell(name, seed) for name, seed in wanted]
 
 
-def selections(readings: Readings) -> dict[str, int | None]:
-    """Which selections a cell has predictions of, and of how many epochs those are that are read
-    as a mean over epochs; None: of one."""
-    found: dict[str, int | None] = {"last": None, "best": None}
-    if readings.selection == "held_out":
-        found["held_out"] = None
-    return found | {"late": readings.late_epochs}
+def selections(readings: Readings) -> list[str]:
+    """Which epochs a cell has predictions of; `late` of several."""
+    return ["last", "best", "late", *(["held_out"] if readings.selection == "held_out" else [])]
 
 
 def seeds_of(name: str) -> list[int]:

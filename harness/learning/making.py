@@ -65,10 +65,7 @@ def _selected(cell: Cell, made: Made) -> Arrays:
     if isinstance(made.predictions, dict):
         return made.predictions
     one = made.predictions
-    return {
-        name: one if epochs is None else np.repeat(one[None], epochs, axis=0)
-        for name, epochs in selections(cell.readings).items()
-    }
+    return {name: one[None] if name == "late" else one for name in selections(cell.readings)}
 
 
 def _score(cell: Cell, made: Made, dev: Split, predictions: np.ndarray) -> float:

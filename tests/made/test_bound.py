@@ -38,7 +38,8 @@ def features(tmp_path_factory):
         rows = []
         for number in range(CORPUS["clips"][split]):
             meant = synthetic._meant(params, split, number % speakers, number // speakers)
-            label = synthetic.ratings.label(meant.perceived, params.raters, meant.raters)
+            perceived = np.minimum(meant.meaning @ meant.confusion, 1.0)
+            label = synthetic.ratings.label(perceived, params.raters, meant.raters)
             rows.append([f"{first + number:05d}", f"s{meant.number}", "", 0, 1, *label])
         names = ["clip", "speaker", "country", "start", "frames", *synthetic.EMOTIONS]
         table = pd.DataFrame(rows, columns=names).sample(frac=1, random_state=1)

@@ -151,7 +151,9 @@ def test_the_key_holds_the_code_that_makes_it_and_no_torch(tree):
     parts = read_cell("mine/ridge", 1).key_parts()
     assert {"harness/made/ridge.py", "harness/made/_left_out.py", "harness/packed.py"} <= set(parts)
     assert {"harness/made/bound.py", "harness/learning/loop.py", "torch"}.isdisjoint(parts)
-    assert {"row", "readings", "seed", "numpy", "scikit-learn", "features/train.npy"} <= set(parts)
+    assert {"row", "selections", "seed", "numpy", "scikit-learn", "features/train.npy"} <= set(
+        parts
+    )
     assert "before" not in parts
     assert "before" in read_cell(ENSEMBLE, 1).key_parts()
 
@@ -176,7 +178,9 @@ def test_the_stage_makes_a_ridge_once_and_collect_reads_it(tree, capsys):
     assert capsys.readouterr().out == kept.format(1) + kept.format(2)
     found = read_labels(tree / "features" / "toy" / "dev.csv", TARGETS)
     result = read_result(tree / "runs" / "toy", "mine/ridge", cell.row, 1, found)
-    assert {"last", "best"} <= set(result.moments)
+    assert {name: len(sums) for name, sums in result.moments.items()} == {
+        "last": 1, "best": 1, "late": 1,
+    }  # fmt: skip
     assert result.history["epoch"].tolist() == [0]
     cell.kept.rename(tree / "elsewhere")
     stage.main(["mine/ridge", "--seed", "1"])
@@ -203,7 +207,8 @@ def test_a_launch_makes_each_level_when_the_one_before_is_kept(tree):
             for k in (1, 2, 3)
         ]
         made = np.load(tree / f"runs/toy/{ENSEMBLE}/{seed}/predictions.npz")
-        for name in ("last", "best"):
+        assert made["late"].shape == loaded[0]["late"].shape  # [epochs, clips, targets]
+        for name in ("last", "best", "late"):
             mean = sum(each[name].astype(float) for each in loaded) / 3
             np.testing.assert_allclose(made[name], mean, atol=1e-7)
     record = json.loads((tree / f"runs/toy/{ENSEMBLE}/1/record.json").read_text())

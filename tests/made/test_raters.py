@@ -24,11 +24,15 @@ def meant(number):
     return synthetic._meant(PARAMS, "dev", number % 12, number // 12)
 
 
+def published(number):
+    return synthetic._label(PARAMS, meant(number), None)  # no emotion is another clip's
+
+
 @pytest.fixture(scope="module")
 def features(tmp_path_factory):
     """The index of the dev split without its sound."""
     folder = tmp_path_factory.mktemp("features")
-    labels = [synthetic._label(PARAMS, meant(number)) for number in range(48)]
+    labels = [published(number) for number in range(48)]
     table = pd.DataFrame(labels, columns=synthetic.EMOTIONS)
     table.insert(0, "clip", [f"{8 + number:05d}" for number in range(48)])
     table["speaker"], table["country"], table["start"], table["frames"] = "s", "", 0, 1
@@ -45,7 +49,7 @@ def oracle(features):
 def test_mean_and_variance_are_those_of_labels_by_other_raters(oracle):
     for number in (0, 31):
         rng = np.random.default_rng(number)
-        perceived = meant(number).perceived
+        perceived = synthetic._perceived(meant(number))
         draws = []
         for _ in range(2000):
             answers = np.zeros(10)
@@ -70,7 +74,7 @@ def test_published_labels_are_as_far_off_as_the_oracle_says(oracle, features):
 
 def test_the_published_label_is_not_among_the_draws():
     draws = synthetic.label_draws(PARAMS, "dev", 3)
-    label = synthetic._label(PARAMS, meant(5))
+    label = published(5)
     assert not (draws["00013"] == label).all(axis=1).any()
     assert draws["00013"].shape == (3, 10)
 
