@@ -115,7 +115,8 @@ def _detection_sums(said: dict[str, list[Arrays]], labels: Labels) -> Sums:
             if len(found.get(LOUDNESS, [])) < len(seeds):
                 known, *each = (_off(one, split, clips) for split in ("dev", *_splits(shifts)))
                 found.setdefault(LOUDNESS, []).append(_detected(known, each, labels))
-    return {row: np.array(each) for row, each in found.items()}
+    order = sorted(found, key=lambda row: row == LOUDNESS)  # last
+    return {row: np.array(found[row]) for row in order}
 
 
 def _splits(shifts: list[str]) -> list[str]:

@@ -53,7 +53,8 @@ def _caption(content: Numbers, corpus: str) -> str:
         "predicted variance and by error; lower is better for these and FPR95, higher for Ĉ, "
         "AUROC and r.",
         f"The {100 * content['level']:g} % intervals in brackets are from "
-        f"{content['resamples']:,} bootstrap resamples of the speakers, for these seeds.",
+        f"{content['resamples']:,} bootstrap resamples of the speakers, for these seeds. QCE "
+        "is a mean of distances, which every resample adds to, so its interval lies too high.",
         "A seed of an ensemble has five members of its own: the ensemble is the reader.",
         "The density of `bins` is level within a bin, that of all others is normal or Student's t, "
         "so their NLL is in one unit but rewards other things: labels pile up at 1.",
