@@ -4,11 +4,9 @@ And how it reads what another one left.
 """
 
 import errno
-import io
 import json
 import shutil
 import sys
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,21 +68,6 @@ def read_facts(
     """What `download` left in `folder` about a corpus; errors as of read_json."""
     remedy = f"move {folder} away and run `dvc repro download`"  # which replaces only its own files
     return read_json(folder / "corpus.json", remedy, keys, kind)
-
-
-def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
-    """An .npz file, not compressed, whose bytes depend on the arrays alone.
-
-    numpy.savez leaves the sizes in its headers to zipfile, which writes them otherwise from one
-    Python to the next (3.11.2, 3.11.7); and what a compressor writes depends on its version.
-    """
-    import numpy as np
-
-    with zipfile.ZipFile(path, "w") as file:
-        for name, array in arrays.items():
-            content = io.BytesIO()
-            np.lib.format.write_array(content, np.asanyarray(array), allow_pickle=False)
-            file.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue())
 
 
 def move(made: Path, place: Path) -> None:

@@ -8,7 +8,6 @@ from harness.config.rows import TABLE2, Family, read_family, read_rows
 from harness.config.strict import PARAMS, profile
 from harness.errors import ParamsError
 from harness.evaluation.cells import (
-    FACTS,
     CellResults,
     Labels,
     history_table,
@@ -18,7 +17,7 @@ from harness.evaluation.cells import (
     scores_table,
     shared_fact,
 )
-from harness.evaluation.moments import write_moments
+from harness.evaluation.moments import FACTS, write_moments
 from harness.options import family_named
 from harness.stage import read_facts, run
 

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     trained = {full: row for full, row in blocks.items() if isinstance(row, Row)}
     rows = {family.label(full): full for full in family.listed if full in trained}
     encoders = {label: trained[full].encoder.name for label, full in rows.items()}
-    history = history[history["row"].isin(rows)]  # what is made has no epochs to draw
+    history = history[history["row"].isin(rows)]  # what is made has neither weights nor epochs
     found = over_steps(history, Path("runs", profile()), rows)
     for label, full in rows.items():
         if len(trained[full].terms) == 1:  # its own weight moves nothing

@@ -12,14 +12,14 @@ from harness.config.rows import Family, read_family, read_rows
 from harness.config.statistics import Statistics
 from harness.config.strict import block, profile
 from harness.errors import RunError
-from harness.evaluation.moments import epochs_of, read_moments, selected
+from harness.evaluation.ccc import Array
+from harness.evaluation.moments import FACTS, epochs_of, read_moments, selected
 from harness.evaluation.plateau import read_curves, trend
 from harness.evaluation.power import LARGEST, POWER, plan
 from harness.evaluation.significance import comparisons, gather, scores
 from harness.options import family_named
 from harness.stage import run
 
-FACTS = ("params", "params_trained", "width", "epochs")
 SMALL = ("p", "p_holm", "smallest_p", "error", "seeds", "speakers", "both")  # may be tiny
 DECIMALS = 8  # below this, a sum's last bits depend on the machine's BLAS
 
@@ -29,23 +29,9 @@ def main(arguments: list[str] | None = None) -> None:
     family = read_family(family_named(__doc__, arguments))
     settings = block(Statistics, "statistics")
     source = Path("results", profile(), family.name, "moments.npz")
-    histories = source.with_name("history.csv")
-    for file in (source, histories):
-        if not file.is_file():
-            raise RunError(f"{file} is missing; run `dvc repro {family.stage('collect')}`")
-    collected, names = read_moments(source), [family.label(full) for full in family.listed]
-    if (collected["rows"].tolist(), collected["seeds"].tolist()) != (names, family.seeds):
-        raise RunError(
-            f"{source} has other rows or seeds than params.yaml and rows.yaml; "
-            f"run `dvc repro {family.stage('collect')}`"
-        )
-    blocks = read_rows()
-    selections = [blocks[full].read().selection for full in family.listed]
-    try:
-        moments = selected(collected, selections)
-    except RunError as error:
-        raise RunError(f"{source}: {error}; run `dvc repro {family.stage('collect')}`") from None
-    averaged, curves = epochs_of(collected, selections), read_curves(histories)
+    collected, moments, selections = _collected(family, source)
+    averaged = epochs_of(collected, selections)
+    names, curves = collected["rows"].tolist(), read_curves(source.with_name("history.csv"))
     rng = np.random.default_rng(settings.seed)
     evidence = gather(moments, settings.resamples, settings.level, rng)
     compared = comparisons(evidence, _baselines(family))
@@ -75,6 +61,23 @@ def main(arguments: list[str] | None = None) -> None:
     write(source.with_name("statistics.json"), numbers)
     write(source.with_name("power.json"), about | {"kinds": rounded(plans)})
     write(source.with_name("metrics.json"), {name: row["ccc"] for name, row in numbers.items()})
+
+
+def _collected(family: Family, source: Path) -> tuple[dict[str, Any], list[Array], list[str]]:
+    """What `collect` left; of each row the moments of its selection, and that selection."""
+    again = f"run `dvc repro {family.stage('collect')}`"
+    for file in (source, source.with_name("history.csv")):
+        if not file.is_file():
+            raise RunError(f"{file} is missing; {again}")
+    collected, names = read_moments(source), [family.label(full) for full in family.listed]
+    if (collected["rows"].tolist(), collected["seeds"].tolist()) != (names, family.seeds):
+        raise RunError(f"{source} has other rows or seeds than params.yaml and rows.yaml; {again}")
+    blocks = read_rows()
+    selections: list[str] = [blocks[full].read().selection for full in family.listed]
+    try:
+        return collected, selected(collected, selections), selections
+    except RunError as error:
+        raise RunError(f"{source}: {error}; {again}") from None
 
 
 def _facts(collected: dict[str, Any], place: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 
-from harness.stage import write_arrays
+from harness.arrays import write_arrays
 
 ARRAYS = {
     "clips": np.array(["a", "bc"]),
@@ -25,7 +25,7 @@ def test_what_is_written_is_read_again(tmp_path):
 
 
 def test_headers_have_their_sizes_and_need_no_zip64(tmp_path):
-    """The layout of PKWARE's APPNOTE 4.3.7: of this Python's zipfile only what all of them share."""
+    """PKWARE's APPNOTE 4.3.7; zipfile of every Python can write this much alike."""
     write_arrays(tmp_path / "a.npz", ARRAYS)
     content = (tmp_path / "a.npz").read_bytes()
     signature, needed, flags, method = struct.unpack("<4sHHH", content[:10])

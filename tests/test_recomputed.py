@@ -31,15 +31,18 @@ def assert_recomputed(folder):
         (row, each["baseline"]): each
         for row, numbers in told.items()
         for each in numbers["comparisons"].values()
-        if each and each["p"] is not None
+        if each
     }
     p = {}
     for (row, baseline), each in pairs.items():
-        ours = naive.headline(found[row], found[baseline], LEVEL)
         base = np.mean(found[baseline][0])
+        gain = 100 * (np.mean(found[row][0]) / base - 1)
+        assert each["gain"] == pytest.approx(gain, abs=1e-5)
+        if each["p"] is None:  # of one or two seeds
+            continue
+        ours = naive.headline(found[row], found[baseline], LEVEL)
         p[row, baseline] = max(ours["p"], each["smallest_p"])
         assert each["p"] == pytest.approx(p[row, baseline], rel=1e-5)
-        assert each["gain"] == pytest.approx(100 * ours["difference"] / base, abs=1e-5)
         for key in ("difference", "df", "error", "detects_difference"):
             if key in each:
                 assert each[key] == pytest.approx(ours[key], rel=1e-4, abs=2e-8)

@@ -11,12 +11,12 @@ import pandas as pd
 from harness.config.rows import TABLE2, AnyRow, family_of
 from harness.errors import RunError
 from harness.evaluation.ccc import Array, ccc_from_moments, mean_ccc, moments
+from harness.evaluation.moments import FACTS
 from harness.stage import read_json
 
 LATE = "late"  # the mean over the last epochs, of which every cell keeps the predictions
 SELECTIONS = ("last", "best", LATE)  # in every cell; "held_out" where that reading was trained
 AGREEMENT = 1e-4  # Ĉ from the kept predictions against the one that training recorded
-FACTS = ("params", "params_trained", "width", "epochs")  # the same for all seeds of a row
 ARITHMETIC = "arithmetic"  # precision and processor, which may differ
 
 

@@ -59,7 +59,7 @@ def over_steps(history: pd.DataFrame, runs: Path, rows: dict[str, str]) -> pd.Da
             parts.append(found.assign(row=row, seed=seed, at=at))
         else:
             parts.append(cell.assign(at=cell["epoch"]))
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts or [history.assign(at=0.0)], ignore_index=True)
     return table[["row", "seed", "at", *_weights(table)]]
 
 

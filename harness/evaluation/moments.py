@@ -1,8 +1,7 @@
 """moments.npz: what CCC needs of every cell and speaker, so that a clone can compute every p anew.
 
-A selection that is a
-mean over epochs has the moments of each, in float32, because they are the most of the file: the
-rounding moves Ĉ by about 1e-8.
+A selection that is a mean over epochs has the moments of each. Those of predictions are in float32,
+because they are the most of the file: the rounding moves Ĉ by about 1e-8.
 """
 
 from collections.abc import Sequence
@@ -11,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from harness.arrays import write_arrays
 from harness.errors import RunError
 from harness.evaluation.ccc import Array
-from harness.stage import write_arrays
 
 LABELS, PREDICTIONS = [0, 1, 3], [2, 4, 5]  # of `MOMENTS`; the first are the same in every cell
+FACTS = ("params", "params_trained", "width", "epochs")  # in its index; the same for all seeds
 
 
 def write_moments(path: Path, moments: dict[str, dict[str, Array]], index: dict[str, Any]) -> None:
@@ -31,8 +31,7 @@ def write_moments(path: Path, moments: dict[str, dict[str, Array]], index: dict[
         having = {row: found[selection] for row, found in moments.items() if selection in found}
         rows = [row for row, epochs in having.items() for _ in epochs]
         sums = np.concatenate([epochs[..., PREDICTIONS] for epochs in having.values()])
-        several = len(rows) > len(having)
-        every[selection] = sums.astype(np.float32) if several else sums
+        every[selection] = sums.astype(np.float32)
         if rows != list(moments):
             partial[_rows_of(selection)] = rows
     labels = {"labels": first[0, 0][..., LABELS]}

@@ -5,20 +5,19 @@ The headline is a t test, so its power is that of a noncentral t (Hillis, Obucho
 harness.evaluation.mrmc: of a seed, of a speaker, and of a seed on a speaker.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import nctdtr, stdtrit
 
 from harness.evaluation.mrmc import SEEDS, MeanSquares, degrees, variance
 
 POWER = 0.8
 LARGEST = 1000  # seeds; nobody trains more
-GAINS = (
-    2,
-    5,
-)  # percent: about the smallest and the largest that the paper prints over its own encoder
+GAINS = (2, 5)  # percent: about the least and the most that the paper prints over its own encoder
 HUME_VB = 568  # its dev speakers
 
 
@@ -44,13 +43,10 @@ def detectable(error: float, df: float, level: float) -> float:
     """The smallest true difference that such a test shows with a probability of `POWER`."""
     if error == 0:
         return 0.0
-    low, high = 0.0, 1.0
-    while power(high, 1.0, df, level) < POWER:
-        low, high = high, 2 * high
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if power(middle, 1.0, df, level) < POWER else (low, middle)
-    return high * error
+    enough = 1.0
+    while power(enough, 1.0, df, level) < POWER:
+        enough *= 2
+    return error * float(brentq(lambda size: power(size, 1.0, df, level) - POWER, 0.0, enough))
 
 
 def components(ms: MeanSquares, seeds: int, speakers: int) -> Components:
@@ -74,19 +70,14 @@ def design(found: Components, seeds: int, speakers: int) -> tuple[float, float]:
 def seeds_needed(found: Components, speakers: int, difference: float, level: float) -> int | None:
     """The fewest seeds with which so many speakers show a true difference with `POWER`.
 
-    None where `LARGEST` are not enough. More seeds never show less, so it is found by halving.
+    None where `LARGEST` are not enough. More seeds never show less.
     """
 
     def enough(seeds: int) -> bool:
         return power(difference, *design(found, seeds, speakers), level) >= POWER
 
-    if not enough(LARGEST):
-        return None
-    low, high = SEEDS - 1, LARGEST
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    fewest = SEEDS + bisect_left(range(SEEDS, LARGEST + 1), True, key=enough)
+    return fewest if fewest <= LARGEST else None
 
 
 def plan(

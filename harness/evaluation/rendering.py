@@ -63,7 +63,16 @@ def comma_separated(table: Table) -> str:
             "smallest_p": table.smallest_p,
             **({"trend": row.trend} if any(each.trend for each in table.rows) else {}),
             **row.model_dump(
-                exclude={"selection", "averaged", "trend", "reads", "against", "paper", "weighed"}
+                exclude={
+                    "selection",
+                    "averaged",
+                    "trend",
+                    "reads",
+                    "against",
+                    "paper",
+                    "weighed",
+                    "made",
+                }
             ),
             **(row.weighed.model_dump() if row.weighed else {}),
         }

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from harness import made as kinds
+from harness.arrays import write_arrays
 from harness.config.rows import MadeRow
 from harness.config.strict import ROWS
 from harness.errors import ParamsError, RunError
@@ -31,9 +32,9 @@ def finish(cell: Cell) -> None:
     scores = {name: _score(cell, made, dev, each) for name, each in predictions.items()}
     names = {"clips": np.array(made.clips, dtype=str), "targets": np.array(made.targets, dtype=str)}
     with replacing(cell.staged) as folder:
-        _save(folder / "predictions.npz", names | predictions)
+        write_arrays(folder / "predictions.npz", names | predictions)
         for name, arrays in made.files.items():
-            _save(folder / f"{name}.npz", arrays)
+            write_arrays(folder / f"{name}.npz", _single(arrays))
         history = pd.DataFrame({"epoch": [made.epochs], "dev_ccc": [scores["last"]]})
         history.to_csv(folder / "history.csv", index=False, float_format="%.6g")
         _write(folder / "metrics.json", _metrics(cell, made, scores))
@@ -112,13 +113,12 @@ def _record(cell: Cell) -> dict[str, Any]:
     }
 
 
-def _save(path: Path, arrays: Arrays) -> None:
+def _single(arrays: Arrays) -> Arrays:
     """Floats as float32: half the file, and finer than any prediction is."""
-    found: dict[str, Any] = {
+    return {
         name: each.astype(np.float32) if each.dtype.kind == "f" else each
         for name, each in arrays.items()
     }
-    np.savez(path, **found)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from safetensors.torch import save_file
 
+from harness.arrays import write_arrays
 from harness.learning.arithmetic import arithmetic
 from harness.learning.cell import IN_KEY, Cell
 from harness.learning.data import Packed
@@ -19,7 +20,7 @@ from harness.learning.record import environment
 from harness.learning.saying import keep_distribution, keep_passes
 from harness.learning.scoring import say
 from harness.learning.state import remove
-from harness.stage import replacing, write_arrays
+from harness.stage import replacing
 
 
 def finish(cell: Cell) -> None:

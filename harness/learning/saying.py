@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from harness.arrays import write_arrays
 from harness.config.features import Features
 from harness.config.readings import Readings
 from harness.config.rows import Row
@@ -19,7 +20,6 @@ from harness.learning.data import Packed, held_out_clips
 from harness.learning.loop import Trained
 from harness.learning.scoring import say
 from harness.learning.shifts import SHIFTS, loudness, shifted
-from harness.stage import write_arrays
 
 PASSES = 20
 

@@ -51,11 +51,12 @@ def record(found: Outcome) -> dict[str, Any]:
 
 
 def text(found: Outcome, markdown: bool = False) -> str:
-    """The report for people, plain or in GitHub's Markdown; a row's command stands once."""
+    """The report for people: plain with what moved, or in GitHub's Markdown with every number."""
     title, code = ("### {}", "`{}`") if markdown else ("{}", "{}")
     parts = []
     for one in found.checked:
-        cells = [[*line[:-1], code.format(line[-1]) if line[-1] else ""] for line in lines(one)]
+        shown = lines(one, one.cells if markdown else moved(one))
+        cells = [[*line[:-1], code.format(line[-1]) if line[-1] else ""] for line in shown]
         form = "github" if markdown else "simple"
         table = tabulate(cells, HEADERS, form, disable_numparse=True, colalign=ALIGN)
         parts += [title.format(summary(one)), *([table] if cells else [])]
@@ -77,25 +78,33 @@ def show(found: Outcome) -> None:
         print(text(found), end="")
         return
     for one in found.checked:
+        console.print(summary(one))
+        cells = moved(one)
         drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for header, side in zip(HEADERS, ALIGN, strict=True):
             drawn.add_column(header, justify="right" if side == "right" else "left")
-        for cell, line in zip(one.cells, lines(one), strict=True):
+        for cell, line in zip(cells, lines(one, cells), strict=True):
             *numbers, verdict, command = line
             style = STYLES.get(cell.verdict, "bold red")
             drawn.add_row(*map(Text, numbers), Text(verdict, style), Text(command, "dim"))
-        console.print(drawn)
-        console.print("\n".join([*(f"- {note}" for note in notes(one)), summary(one), ""]))
+        if cells:
+            console.print(drawn)
+        console.print("\n".join([*(f"- {note}" for note in notes(one)), ""]))
     alarm = "red" if found.gate and not found.gate.passes else None
     for first, each in stages(found.gate):
         console.print("\n".join([first, *each]), style=alarm)
     console.print(found.sentence(), style="bold green" if found.passes else "bold red")
 
 
-def lines(one: Checked) -> list[list[str]]:
+def moved(one: Checked) -> list[Judgement]:
+    """All but the numbers that are the expected ones, bit for bit."""
+    return [c for c in one.cells if c.verdict is not Verdict.OK or c.observed != c.expected]
+
+
+def lines(one: Checked, cells: list[Judgement]) -> list[list[str]]:
     """Texts [cells, columns]; the command stands in the first line of its row."""
     found, before = [], None
-    for cell in one.cells:
+    for cell in cells:
         found.append([*_texts(cell), "" if cell.row == before else one.commands[cell.row]])
         before = cell.row
     return found
@@ -135,13 +144,16 @@ def stages(gate: Staleness | None) -> list[tuple[str, list[str]]]:
     """The staleness gate: a sentence for each family, with a line for each group of stages."""
     if gate is None:
         return [("Stages: not looked at, because dvc.lock is of another profile.", [])]
-    found = []
+    found: list[tuple[str, list[str]]] = []
     for family, every in gate.families().items():
         stale = [stage for stage in every if stage in gate.reasons]
         command = "make repro" if family == TABLE2 else remedy(family)
         first = f"Stages of {family}: {len(stale)} of {len(every)} are STALE; run `{command}`."
         if not stale:
             first = f"Stages of {family}: all {len(every)} are as the lock has them."
+        elif gate.idle.issuperset(every):
+            found.append((f"Stages of {family}: not run; `{command}` makes its table.", []))
+            continue
         elif gate.idle.issuperset(stale):
             first += " None of their results are here, so nothing fails."
         found.append((first, [f"- {name}: {why}" for name, why in _reasons(gate, stale)]))

@@ -198,7 +198,7 @@ def test_an_encoder_that_looks_at_values_is_left_to_the_training(tree):
     (tree / "looking").mkdir()
     (tree / "looking" / "encoder.py").write_text(LOOKING)
     edit(tree, **{"rows__mine/looking": VANILLA | {"encoder": "looking.encoder"}})
-    validate()
+    assert [cell.name for cell in validate()["mine/looking"]] == ["mine/looking"]
 
 
 def least(encoder, which):

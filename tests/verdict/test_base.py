@@ -266,3 +266,14 @@ def test_a_gain_over_another_baseline_is_changed(clone, capsys):
     assert (status, found["cnn10", "global_gain"]) == (0, "CHANGED")
     assert found["cnn10-rrtn", "global_gain"] == "CHANGED"  # gone
     assert (found["cnn10", "ccc"], found["cnn10-rrtn", "ccc"]) == ("OK", "OK")
+
+
+def test_a_family_that_was_never_run_is_told_so_and_fails_nothing(full, capsys):
+    small.add_readings()
+    small.reproduce()
+    with pytest.raises(SystemExit) as ended:
+        main(["check"])
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "Stages of readings: not run; `make family F=readings` makes its table." in shown
+    assert "STALE" not in shown

@@ -118,7 +118,7 @@ def test_a_verdict_is_shown_in_the_letters_that_there_are(command, encoding):
     env = {"PYTHONIOENCODING": encoding}
     done = run("harness.cli", *arguments, env=env, text=False)
     assert done.returncode == status, done.stderr
-    assert "cnn10" in done.stdout.decode(encoding)
+    assert "small" in done.stdout.decode(encoding)
 
 
 @pytest.mark.parametrize("sink", SINKS)

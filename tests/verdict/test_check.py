@@ -178,12 +178,14 @@ def test_each_rows_command_names_its_stages(clone):
         assert set(targets) <= stages
 
 
-def test_markdown_and_plain_text_say_the_same_and_have_no_colour(clone, capsys):
+def test_markdown_and_plain_text_tell_what_moved_and_have_no_colour(clone, capsys):
     small.write(Path("theirs/small"), small.results(small.CCC | {"cnn10-rrtn": 0.9}))
     assert run("--against", "theirs", "--md", "out/check.md") == 1
     plain, markdown = capsys.readouterr().out, Path("out/check.md").read_text()
     assert "\x1b" not in plain + markdown
     assert "| cnn10-rrtn | ccc" in markdown
+    assert "| cnn10      | ccc" in markdown  # every number, also one that did not move
+    assert "cnn10 " not in plain.replace("cnn10-rrtn", "")
     assert "`dvc repro train@cnn10 table`" in markdown
     for text in (plain, markdown):
         assert "small against small of theirs:" in text
@@ -192,11 +194,12 @@ def test_markdown_and_plain_text_say_the_same_and_have_no_colour(clone, capsys):
 
 
 def test_on_a_terminal_verdicts_have_colours(clone):
+    small.write(Path("theirs/small"), small.results(small.CCC | {"cnn10-rrtn": 0.6001}))
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 160, 0, 0))
     env = {**os.environ, "PYTHONPATH": str(small.ROOT), "TERM": "xterm-256color"}
     env = {key: value for key, value in env.items() if key not in ("NO_COLOR", "COLUMNS", "CI")}
-    command = [sys.executable, "-m", "harness.cli", "check"]
+    command = [sys.executable, "-m", "harness.cli", "check", "--against", "theirs"]
     with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=env) as process:
         os.close(theirs)
         shown = b""
