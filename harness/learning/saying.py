@@ -1,6 +1,7 @@
 """distribution.npz of a cell that is trained: what its network says of every clip, as it is, held
 out, and shifted; and passes.npz, the same from passes with dropout left on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,24 +42,26 @@ class Dropping(nn.Module):
 
 def keep_distribution(cell: Cell, trained: Trained, folder: Path) -> None:
     """Of the splits train, held_out (where some are), dev and dev_<shift>."""
-    network, found = trained.objective.network, dict[str, Any]()
+    network = trained.objective.network
+    found: Arrays = {}
     for split, data, chosen in splits(cell, trained):
-        found |= _about(split, data, chosen)
-        found |= arrays(distribution(network, cell, data, chosen), split)
-    write_arrays(folder / FILE, compact(found))
+        said = arrays(distribution(network, cell, data, chosen), split)
+        found |= compact(_about(split, data, chosen) | said)
+    write_arrays(folder / FILE, found)
 
 
 def keep_passes(cell: Cell, trained: Trained, folder: Path) -> None:
     """The mixture of `PASSES` passes over dev and its shifts."""
-    network, found = Dropping(trained.objective.network), dict[str, Any]()
+    network = Dropping(trained.objective.network)
+    found: Arrays = {}
     for split, data, chosen in splits(cell, trained):
         if split.startswith("dev"):
             passes = []
             for nth in range(PASSES):
                 torch.manual_seed(cell.seed * PASSES + nth)
                 passes.append(distribution(network, cell, data, chosen))
-            found |= _about(split, data, chosen) | arrays(mixture(passes), split)
-    write_arrays(folder / "passes.npz", compact(found))
+            found |= compact(_about(split, data, chosen) | arrays(mixture(passes), split))
+    write_arrays(folder / "passes.npz", found)
 
 
 def check_passes(row: Row, readings: Readings) -> None:
@@ -69,16 +72,18 @@ def check_passes(row: Row, readings: Readings) -> None:
         )
 
 
-def splits(cell: Cell, trained: Trained) -> list[tuple[str, Packed, np.ndarray]]:
-    """Name, clips in memory, and which of them; a shift of dev is a split of its own."""
+def splits(cell: Cell, trained: Trained) -> Iterator[tuple[str, Packed, np.ndarray]]:
+    """Name, clips in memory, and which of them; a shift of dev is a split of its own, made when it
+    is asked for."""
     out = held_out_clips(trained.train, cell.readings.selection == "held_out")
     features = parse(Features, cell.origin["features"], "features")
     every = np.arange(len(trained.dev))
-    found = [("train", trained.train, np.flatnonzero(~out))]
+    yield "train", trained.train, np.flatnonzero(~out)
     if out.any():
-        found.append(("held_out", trained.train, np.flatnonzero(out)))
-    found.append(("dev", trained.dev, every))
-    return found + [(f"dev_{name}", shifted(trained.dev, name, features), every) for name in SHIFTS]
+        yield "held_out", trained.train, np.flatnonzero(out)
+    yield "dev", trained.dev, every
+    for name in SHIFTS:
+        yield f"dev_{name}", shifted(trained.dev, name, features), every
 
 
 def distribution(network: Any, cell: Cell, data: Packed, chosen: np.ndarray) -> Distribution:
@@ -95,7 +100,7 @@ def _about(split: str, data: Packed, chosen: np.ndarray) -> Arrays:
     }
 
 
-def compact(found: dict[str, Any]) -> Arrays:
+def compact(found: Arrays) -> Arrays:
     """Floats as float32, finer than any prediction is."""
     return {
         name: each.astype(np.float32) if each.dtype.kind == "f" else each

@@ -86,8 +86,8 @@ def shifted(data: Packed, name: str, features: Features) -> Packed:
 
     Raises RunError where nothing is left of a clip.
     """
-    found, levels = copy(data), data.levels.cpu().numpy().astype(np.float64)
-    changed = np.empty_like(levels)
+    found, levels = copy(data), data.levels.cpu().numpy()
+    changed = np.empty_like(levels)  # float16, as the features are
     spans = zip(data.start.tolist(), data.frames.tolist(), data.clips, strict=True)
     for number, (start, frames, clip) in enumerate(spans):
         if not frames:
@@ -95,10 +95,9 @@ def shifted(data: Packed, name: str, features: Features) -> Packed:
                 f"clip '{clip}' is empty and cannot be shifted; run `dvc repro features`"
             )
         rng = np.random.default_rng([number, *name.encode()])
-        changed[start : start + frames] = SHIFTS[name](
-            levels[start : start + frames], features, rng
-        )
-    found.levels = torch.from_numpy(changed.astype(np.float16)).to(data.levels.device)
+        own = levels[start : start + frames].astype(np.float64)
+        changed[start : start + frames] = SHIFTS[name](own, features, rng)
+    found.levels = torch.from_numpy(changed).to(data.levels.device)
     return found
 
 

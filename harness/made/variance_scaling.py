@@ -61,6 +61,11 @@ def fit(found: Distribution, labels: Array) -> Fitted:
             "it means nothing: use a corpus with more speakers"
         )
     if found.probabilities is not None:
+        if np.ptp(found.probabilities, axis=-1).max() < LEAST:
+            raise RunError(
+                "every bin of every held-out clip is as likely as another, so no temperature "
+                "changes anything; train the row for more epochs"
+            )
         return Fitted(np.ones(labels.shape[1]), _temperature(found.probabilities, labels))
     squares = np.square(labels - found.mean)
     if found.variance is not None:

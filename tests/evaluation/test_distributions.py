@@ -9,6 +9,7 @@ import scipy.stats
 
 from harness.errors import RunError
 from harness.evaluation import distributions
+from harness.evaluation.bootstrap import resampled_scores, speaker_weights
 from harness.evaluation.distributions import Distribution, mixture, of_bins, of_head
 from harness.evaluation.measures import ause, calibration, correlation, coverage, detection
 from harness.evaluation.measures.sums import mean_score
@@ -122,13 +123,19 @@ def test_coverage_counts_labels_between_two_quantiles():
             assert mean_score(every, coverage.miss(level)) == pytest.approx(off, abs=1e-12)
 
 
-def naive_ause(labels, mean, variance):
-    """By leaving out clips: RMSE of the surest k, over that of all, for k = 4, 8, …, 40."""
+def naive_ause(labels, mean, variance, often=None):
+    """By leaving out clips: RMSE of the surest k, over that of all, for k = 4, 8, …, 40; each clip
+    as `often` as it is drawn."""
+    often = [1] * CLIPS if often is None else often
     squares = [(y - m) ** 2 for y, m in zip(labels, mean, strict=True)]
 
     def curve(order):
-        ranked = [squares[i] for i in sorted(range(CLIPS), key=lambda i: order[i])]
-        kept = [math.sqrt(np.mean(ranked[:k])) for k in range(4, CLIPS + 1, 4)]
+        ranked = sorted(range(CLIPS), key=lambda i: order[i])
+        kept = []
+        for k in range(4, CLIPS + 1, 4):
+            count = sum(often[i] for i in ranked[:k])
+            total = sum(often[i] * squares[i] for i in ranked[:k])
+            kept.append(math.sqrt(total / count) if count else 0.0)
         return [each / kept[-1] for each in kept]
 
     gaps = [a - b for a, b in zip(curve(variance), curve(squares), strict=True)]
@@ -142,6 +149,32 @@ def test_ause_is_a_loop_that_leaves_clips_out_and_0_for_an_order_by_error():
     assert found == pytest.approx(np.mean(each), abs=1e-12)
     errors = np.square(LABELS - own.mean)
     assert mean_score(ause.sums(LABELS, own.mean, errors, SPEAKERS), ause.finish) == 0
+
+
+def test_ause_and_detection_of_a_resample_count_a_clip_as_often_as_its_speaker_is_drawn():
+    from sklearn.metrics import roc_auc_score
+
+    own = FOUND["gauss"]
+    known, shifted = np.round(RNG.normal(0, 2, CLIPS)), np.round(RNG.normal(1, 2, CLIPS))
+    sums = (
+        ause.sums(LABELS, own.mean, own.variance, SPEAKERS),
+        detection.sums(known, shifted, SPEAKERS),
+    )
+    weights = speaker_weights(5, 20, np.random.default_rng(3))
+    measures = [ause.finish, detection.auroc]
+    left_out, area = (
+        resampled_scores(each[None, None], weights, finish)[:, 0, 0]
+        for each, finish in zip(sums, measures, strict=True)
+    )
+    for drawn, one, other in zip(weights, left_out, area, strict=True):
+        often = [drawn[int(speaker[1])] for speaker in SPEAKERS]
+        naive = [
+            naive_ause(LABELS[:, t], own.mean[:, t], own.variance[:, t], often)
+            for t in range(TARGETS)
+        ]
+        assert one == pytest.approx(np.mean(naive), abs=1e-12)
+        scores, truth = np.concatenate([known, shifted]), np.repeat([0, 1], CLIPS)
+        assert other == pytest.approx(roc_auc_score(truth, scores, sample_weight=[*often] * 2))
 
 
 def test_a_variance_that_is_the_same_for_all_leaves_clips_out_at_random():

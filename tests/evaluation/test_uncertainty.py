@@ -1,25 +1,22 @@
 """The measures of a family by row and seed, detection by shifts, and the verdict on a claim."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
 from sklearn.metrics import roc_auc_score
 
+from harness.arrays import write_arrays
+from harness.errors import RunError
 from harness.evaluation import distributions
 from harness.evaluation.cells import Labels
+from harness.evaluation.claims import judged
 from harness.evaluation.distributions import Distribution
 from harness.evaluation.measures.sums import mean_score
-from harness.evaluation.uncertainty import (
-    LOUDNESS,
-    TITLES,
-    all_sums,
-    compared,
-    judged,
-    score_table,
-    shifts_of,
-)
-from harness.evaluation.uncertainty_table import markdown
+from harness.evaluation.uncertainty import LOUDNESS, TITLES, all_sums, assessed, shifts_of
+from harness.evaluation.uncertainty_table import comparisons_page, markdown
 
 CLIPS, TARGETS, SEEDS = 120, 3, 5
 RNG = np.random.default_rng(0)
@@ -61,14 +58,41 @@ def said():
     return {row: [cell(*about) for _ in range(SEEDS)] for row, about in ROWS.items()}
 
 
+def written(folder, said):
+    """Row → the folder of each seed's cell."""
+    cells = {row: [folder / row / str(n) for n in range(len(said[row]))] for row in said}
+    for row, seeds in said.items():
+        for place, one in zip(cells[row], seeds, strict=True):
+            place.mkdir(parents=True)
+            write_arrays(place / distributions.FILE, one)
+    return cells
+
+
 @pytest.fixture(scope="module")
-def found(said):
-    return all_sums(said, LABELS)
+def cells(said, tmp_path_factory):
+    return written(tmp_path_factory.mktemp("cells"), said)
 
 
-def test_a_score_is_the_mean_over_seeds_of_what_scipy_says(said, found):
-    table = score_table(found, 200, 0.95, 0)
-    scores = []
+@pytest.fixture(scope="module")
+def found(cells):
+    return all_sums(cells, LABELS)
+
+
+AGAINST = {
+    **{row: {"scaling": "scaling", "dropout": "mc-dropout"} for row in ("g3", "h3")},
+    "g3-student": {"gauss": "gauss"},
+}
+AGAINST["g3"] |= {"gauss": "gauss", "first": "g1"}
+AGAINST["h3"] |= {"first": "h1"}
+
+
+@pytest.fixture(scope="module")
+def both(found):
+    return assessed(found, AGAINST, 5000, 0.95, 0)
+
+
+def test_a_score_is_the_mean_over_seeds_of_what_scipy_says(said, both):
+    table, scores = both[0], []
     for one in said["gauss"]:
         order = [one["dev_clips"].tolist().index(clip) for clip in IDS]
         mean, sd = one["dev_mean"][order], np.sqrt(one["dev_variance"][order])
@@ -81,8 +105,17 @@ def test_a_score_is_the_mean_over_seeds_of_what_scipy_says(said, found):
     assert "truth" not in table["raters"]
 
 
-def test_detection_compares_each_shift_with_the_clips_as_they_are(said, found):
-    assert shifts_of(said) == list(SHIFTS)
+def test_aleatoric_and_epistemic_variance_add_up_to_what_a_row_says(tmp_path, said):
+    own = [one | {"dev_epistemic": one["dev_variance"] / 4} for one in said["gauss"][:2]]
+    found = all_sums(written(tmp_path, {"gauss": own}), LABELS)
+    table = assessed(found, {}, 50, 0.95, 0)[0]["gauss"]
+    whole = np.mean([one["dev_variance"].mean() for one in own])
+    assert table["aleatoric"]["value"] == pytest.approx(0.75 * whole)
+    assert table["epistemic"]["value"] == pytest.approx(0.25 * whole)
+
+
+def test_detection_compares_each_shift_with_the_clips_as_they_are(said, cells, found):
+    assert shifts_of(cells) == list(SHIFTS)
     for place, shift in enumerate(SHIFTS):
         each = []
         for one in said["ensemble"]:
@@ -97,47 +130,106 @@ def test_detection_compares_each_shift_with_the_clips_as_they_are(said, found):
     assert loud[1] < 0.7
 
 
-def test_a_row_of_means_alone_has_ccc_and_nothing_else(said):
+def test_a_row_of_means_alone_has_ccc_and_nothing_else(tmp_path, said):
     means = [{k: v for k, v in one.items() if "variance" not in k} for one in said["gauss"]]
-    found = all_sums({**said, "means": means}, LABELS)
+    found = all_sums(written(tmp_path, {"gauss": said["gauss"], "means": means}), LABELS)
     assert [name for name, rows in found.items() if "means" in rows] == ["ccc"]
 
 
-def test_a_comparison_is_in_its_direction_and_corrected_within_its_measure(found):
-    lines = compared(found, {"g3": {"gauss": "gauss", "first": "g1"}}, 0.95)["nll"]
-    (line, other) = lines
-    assert (line["row"], line["baseline"]) == ("g3", "gauss")
+def test_a_cell_that_was_asked_about_other_shifts_is_one_line(tmp_path, said):
+    fewer = [{k: v for k, v in said["g3"][0].items() if "silence" not in k}]
+    cells = written(tmp_path, {"gauss": said["gauss"][:1], "g3": fewer})
+    with pytest.raises(RunError, match="the shifts shuffled_frames, the cells before it about sil"):
+        all_sums(cells, LABELS)
+
+
+def test_a_comparison_is_in_its_direction_and_corrected_within_its_measure(found, both):
+    lines = {(line["row"], line["baseline"]): line for line in both[1]["nll"]}
+    line = lines["g3", "gauss"]
     three, one = (
         mean_score(found["nll"][row], TITLES["nll"].finish).mean() for row in ("g3", "gauss")
     )
     assert line["difference"] == pytest.approx(three - one)
     assert line["difference"] < line["high"] < 0
-    assert line["p_holm"] == pytest.approx(min(2 * line["p"], 1))
-    assert other["p_holm"] >= other["p"]
+    smallest = min(each["p"] for each in lines.values())
+    assert min(each["p_holm"] for each in lines.values()) == pytest.approx(len(lines) * smallest)
 
 
-def test_verdicts_are_of_the_claimed_direction(found):
-    verdicts = {(c["claim"][:12], c["students"][:4]): c["verdict"] for c in judged(found, 0.95)}
-    assert verdicts["The students", "soft"] == "holds"
-    assert verdicts["One student ", "soft"] in ("holds", "not shown")
-    assert verdicts["Generation 3", "soft"] == "not shown"  # all generations are alike
-    swapped = {name: dict(rows) for name, rows in found.items()}
-    swapped["nll"]["g3"], swapped["nll"]["scaling"] = found["nll"]["scaling"], found["nll"]["g3"]
-    worse = {(c["claim"][:12], c["students"][:4]): c["verdict"] for c in judged(swapped, 0.95)}
-    assert worse["The students", "soft"] == "contradicted"
+def test_every_measure_but_shares_and_parts_is_tested_by_the_tests_of_ccc(both):
+    comparisons = both[1]
+    untested = {name for name in TITLES if name not in comparisons}
+    assert untested == {
+        *("coverage 0.5", "coverage 0.8", "coverage 0.9", "coverage 0.95"),
+        *("error", "aleatoric", "epistemic"),
+    }
+    for lines in comparisons.values():
+        for line in lines:
+            told = {name for name, test in line["tests"].items() if test["p"] is not None}
+            assert {"mrmc", "permutation", "sign flip", "t"} <= told
 
 
-def test_all_of_it_stands_in_the_page(found, said):
+def test_the_permutation_of_a_measure_swaps_what_two_rows_say_of_a_speaker(said, both):
+    def nll(row, speaker):
+        """Mean over seeds of the sums over the speaker's clips and targets."""
+        sums = []
+        for one in said[row]:
+            order = [one["dev_clips"].tolist().index(clip) for clip in IDS]
+            mean, sd = one["dev_mean"][order], np.sqrt(one["dev_variance"][order])
+            each = -scipy.stats.norm.logpdf(VALUES, mean, sd)
+            sums.append(each[np.equal(SPEAKERS, speaker)].sum())
+        return np.mean(sums)
+
+    gaps = [nll("g3", speaker) - nll("g1", speaker) for speaker in np.unique(SPEAKERS)]
+    swapped = [
+        sum(-gap if swap else gap for gap, swap in zip(gaps, pattern, strict=True))
+        for pattern in itertools.product((False, True), repeat=len(gaps))
+    ]
+    ends = [
+        sum(s <= sum(gaps) + 1e-9 for s in swapped),
+        sum(s >= sum(gaps) - 1e-9 for s in swapped),
+    ]
+    (line,) = (one for one in both[1]["nll"] if (one["row"], one["baseline"]) == ("g3", "g1"))
+    assert line["tests"]["permutation"]["exact"]
+    assert line["tests"]["permutation"]["p"] == pytest.approx(min(1, 2 * min(ends) / len(swapped)))
+
+
+def verdicts(comparisons):
+    return {(c["claim"][:12], c["students"][:4]): c["verdict"] for c in judged(comparisons, 0.95)}
+
+
+def test_verdicts_are_of_the_claimed_direction(found, both):
+    own = verdicts(both[1])
+    assert own["The students", "soft"] == "holds"
+    assert own["One student ", "soft"] in ("holds", "not shown")
+    assert own["Generation 3", "soft"] == "not shown"  # all generations are alike
+    nll = {**found["nll"], "g3": found["nll"]["scaling"], "scaling": found["nll"]["g3"]}
+    worse = assessed({"nll": nll}, AGAINST, 50, 0.95, 0)[1]
+    assert verdicts(both[1] | worse)["The students", "soft"] == "contradicted"
+
+
+def test_a_claim_whose_rows_are_not_compared_is_one_line(both):
+    nll = [line for line in both[1]["nll"] if line["baseline"] != "mc-dropout"]
+    with pytest.raises(RunError, match="needs g3 compared with mc-dropout; restore both rows"):
+        judged({**both[1], "nll": nll}, 0.95)
+
+
+def test_all_of_it_stands_in_the_pages(cells, both):
+    scores, comparisons = both
     content = {
         "seeds": [1, 2, 3, 4, 5],
         "level": 0.95,
-        "resamples": 200,
-        "shifts": shifts_of(said),
-        "scores": score_table(found, 200, 0.95, 0),
+        "resamples": 5000,
+        "shifts": shifts_of(cells),
+        "scores": scores,
         "detection": {"g3": {"auroc": [0.5, 0.6], "fpr95": [0.9, 1.0]}},
-        "comparisons": compared(found, {"g3": {"gauss": "gauss"}}, 0.95),
-        "claims": judged(found, 0.95),
+        "comparisons": comparisons,
+        "claims": judged(comparisons, 0.95),
     }
     page = markdown(content, "synthetic", None)
-    for wanted in ("0.500 / 0.900", "| g3 ", "g3 − gauss", "**not shown**", "NLL: g3 − scaling"):
+    for wanted in ("0.500 / 0.900", "| g3 ", "epistemic", "**not shown**", "NLL: g3 − scaling"):
         assert wanted in page
+    tests = comparisons_page(content, "Not the paper's data")
+    for wanted in ("g3 − gauss", "| miss 90 % ", "permutation", "**Not the paper's data**"):
+        assert wanted in tests
+    few = comparisons_page({**content, "seeds": [1, 2]}, None)
+    assert "The headline takes 3 seeds, so there is no p of it here." in few

@@ -5,11 +5,13 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.integrate
 import scipy.stats
 import torch
 
+from harness.arrays import write_arrays
 from harness.config.rows import Part, Row
 from harness.errors import ParamsError, RunError
 from harness.evaluation.scale import BINS, LEAST_SD
@@ -150,8 +152,7 @@ def value_and_gradient(head, term, taught=False):
     raw = torch.tensor(RAW[head][None], requires_grad=True)
     part = build("terms", Part.model_validate(term), setting(targets=TARGETS), 5)
     if taught:
-        arrays = {**TAUGHT, "labels": LABELS}
-        part.taught = {name: torch.tensor(each) for name, each in arrays.items()}
+        part.taught = {name: torch.tensor(each) for name, each in TAUGHT.items()}
     loss = part(step(head, raw, clips=torch.arange(CLIPS)))
     loss.backward()
     return loss.item(), raw.grad[0].numpy()
@@ -253,17 +254,57 @@ def test_a_term_whose_head_lacks_what_it_needs_is_one_line(head, term, needs):
     assert "\n" not in str(caught.value)
 
 
-def test_a_student_of_other_clips_and_a_cell_that_taught_nothing_are_one_line(tmp_path):
+@pytest.fixture
+def taught(tmp_path, monkeypatch):
+    """Write a teacher's cell, its clips in any order; → the student's setting."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("profile: mine\n")
+    (tmp_path / "features" / "mine").mkdir(parents=True)
+    table = pd.DataFrame(LABELS, columns=["Awe", "Fear"])
+    for place, key in enumerate(("clip", "speaker", "country", "start", "frames")):
+        table.insert(place, key, [f"c{n}" for n in range(CLIPS)])
+    table.to_csv(tmp_path / "features" / "mine" / "train.csv", index=False)
+
+    def teacher(order, **changes):
+        clips = np.array([f"c{n}" for n in range(CLIPS)])
+        arrays = {**TAUGHT, "labels": LABELS, "clips": clips}
+        found = {f"train_{name}": each[order] for name, each in arrays.items()}
+        write_arrays(tmp_path / "distribution.npz", found | changes)
+        return replace(setting(targets=TARGETS), before=tmp_path)
+
+    return teacher
+
+
+def test_a_student_finds_its_teacher_s_word_on_a_clip_by_its_id(taught):
+    raw, clips = torch.tensor(RAW["gauss"][None]).float(), torch.arange(CLIPS)
+    losses = []
+    for order in (np.arange(CLIPS), np.array([3, 0, 5, 1, 2, 4])):
+        own = build("terms", Part(name="soft_labels"), taught(order), 5)
+        losses.append(own(step("gauss", raw, clips=clips)).item())
+    assert losses[0] == losses[1]
+    assert own.taught["mean"].tolist() == TAUGHT["mean"].astype(np.float32).tolist()
+
+
+@pytest.mark.parametrize(
+    ("order", "changes", "message"),
+    [
+        (np.arange(CLIPS - 1), {}, "tells of 5 train clips, which are not the 6 of the features"),
+        (np.arange(CLIPS), {"train_labels": LABELS + 0.1}, "has other labels than the features"),
+        (np.array([0, 1, 2, 3, 4, 4]), {}, "tells of 6 train clips, which are not the 6"),
+    ],
+)
+def test_a_teacher_of_other_clips_or_labels_is_one_line(taught, order, changes, message):
+    given = taught(order, **changes)
+    with pytest.raises(RunError, match=message) as caught:
+        build("terms", Part(name="soft_labels"), given, 5)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cell_that_taught_nothing_is_one_line(tmp_path):
     given = replace(setting(targets=TARGETS), before=tmp_path)
     part = Part(name="soft_labels")
     with pytest.raises(RunError, match=r"distribution\.npz is missing; give the row"):
         build("terms", part, given, 5)
-    arrays = {f"train_{name}": each for name, each in {**TAUGHT, "labels": LABELS}.items()}
-    np.savez(tmp_path / "distribution.npz", **arrays)
-    own, raw = build("terms", part, given, 5), torch.tensor(RAW["gauss"][None])
-    own(step("gauss", raw.float(), clips=torch.arange(CLIPS)))
-    with pytest.raises(RunError, match="are not those of the student"):
-        own(step("gauss", raw.float(), clips=torch.arange(CLIPS).flip(0)))
-    np.savez(tmp_path / "distribution.npz", dev_mean=LABELS)
-    with pytest.raises(RunError, match="has no mean, variance and labels of the train split"):
+    write_arrays(tmp_path / "distribution.npz", {"dev_mean": LABELS})
+    with pytest.raises(RunError, match="has no clips, labels, mean and variance of the train"):
         build("terms", part, given, 5)

@@ -89,6 +89,12 @@ def test_what_cannot_be_fitted_is_one_line(labels, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_temperature_of_bins_that_are_all_alike_is_one_line():
+    level = of_bins(np.full((CLIPS, 2, 20), 0.05))
+    with pytest.raises(RunError, match="as likely as another, so no temperature changes anything"):
+        fit(level, LABELS)
+
+
 def test_a_cell_without_held_out_speakers_or_passes_says_what_its_row_needs(tmp_path):
     own = write(tmp_path / "a", NORMAL, held_out=False)
     with pytest.raises(RunError, match=r"no held-out speakers; give its row `readings: \{selec"):

@@ -11,7 +11,7 @@ add up. Clips in one bin are ties, which count half.
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.evaluation.measures.sums import Array, Speakers, checked, per_speaker
+from harness.evaluation.measures.sums import Array, Speakers, checked
 
 __all__ = ["auroc", "fpr95", "sums"]
 
@@ -20,32 +20,31 @@ FOUND = 0.95
 
 
 def sums(score: NDArray, shifted: NDArray, speakers: Speakers) -> Array:
-    """Of each speaker the clips as they are and shifted in each bin: scores [clips] of both, in one
-    order → [speakers, 1, 1 + 2 bins].
+    """Of each speaker how many clips as they are, and how many shifted ones, are below the upper
+    end of the first bins, of none to all: scores [clips] of both, in one order → [speakers, 1,
+    2 · 101].
     """
-    both = checked(np.concatenate([score, shifted]))
-    edges = np.unique(np.quantile(both, np.arange(1, PARTS) / PARTS))
-    counts = [
-        (np.searchsorted(edges, each, "left")[:, np.newaxis] == np.arange(PARTS)).astype(np.float64)
-        for each in (score, shifted)
-    ]
-    return per_speaker(np.concatenate(counts, axis=-1)[:, np.newaxis], speakers)
+    edges = np.quantile(checked(np.concatenate([score, shifted])), np.arange(1, PARTS) / PARTS)
+    edges = np.unique(edges)
+    names, speaker = np.unique(np.asarray(speakers), return_inverse=True)
+    found = np.zeros((len(names), 2, PARTS + 1))
+    for side, each in enumerate((score, shifted)):
+        place = speaker * PARTS + np.searchsorted(edges, each, "left")
+        counts = np.bincount(place, minlength=len(names) * PARTS).reshape(-1, PARTS)
+        np.cumsum(counts, axis=1, out=found[:, side, 1:])
+    return found.reshape(len(names), 1, -1)
 
 
 def auroc(sums: Array) -> Array:
-    """[..., 1 + 2 bins] → [...]."""
-    known, shifted = _shares(sums)
-    below = np.cumsum(known, axis=-1) - known / 2
-    return (shifted * below).sum(axis=-1)
+    """[..., 202] → [...]."""
+    known, shifted = np.split(sums, 2, axis=-1)
+    area = np.trapezoid(known, shifted, axis=-1)
+    return np.asarray(area / (known[..., -1] * shifted[..., -1]))
 
 
 def fpr95(sums: Array) -> Array:
-    """[..., 1 + 2 bins] → [...], at the highest threshold between bins that finds 95 %."""
-    known, shifted = (np.cumsum(each[..., ::-1], axis=-1) for each in _shares(sums))
-    place = np.argmax(shifted >= FOUND - 1e-12, axis=-1)
-    return np.take_along_axis(known, place[..., np.newaxis], axis=-1)[..., 0]
-
-
-def _shares(sums: Array) -> tuple[Array, Array]:
-    known, shifted = np.split(sums[..., 1:], 2, axis=-1)
-    return known / known.sum(axis=-1, keepdims=True), shifted / shifted.sum(axis=-1, keepdims=True)
+    """[..., 202] → [...], at the highest threshold between bins that finds 95 %."""
+    known, shifted = np.split(sums, 2, axis=-1)
+    missed = (1 + 1e-12 - FOUND) * shifted[..., -1:]
+    place = (shifted <= missed).sum(axis=-1, keepdims=True) - 1
+    return np.asarray(1 - np.take_along_axis(known, place, axis=-1)[..., 0] / known[..., -1])

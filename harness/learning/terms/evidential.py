@@ -1,4 +1,4 @@
-"""Loss of deep evidential regression (Amini et al. 2020, Eq. 8 to 10), for the head `der`."""
+"""Loss of deep evidential regression (Amini et al. 2020), for the head `der`."""
 
 from typing import Any
 

@@ -13,11 +13,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.config.strict import Strict
+from harness.config.strict import Strict, profile
 from harness.errors import ParamsError, RunError
 from harness.learning.losses import ccc_loss
 from harness.learning.parts import Setting
 from harness.learning.terms import Step, Term
+from harness.packed import read_split
 
 FILE = "distribution.npz"  # of the cell before
 SPLIT = "train_"
@@ -49,12 +50,8 @@ class SoftLabels(Term):
             )
         if step.clips is None or not self.taught:  # where rows are checked before any is trained
             return ccc_loss(means, means.detach(), self.reading)
-        found = {name: each.to(raw.device)[step.clips] for name, each in self.taught.items()}
-        if not torch.equal(found["labels"], step.labels):
-            raise RunError(
-                "the teacher's train clips are not those of the student; train the row that it "
-                "comes after anew"
-            )
+        self.taught = {name: each.to(raw.device) for name, each in self.taught.items()}
+        found = {name: each[step.clips] for name, each in self.taught.items()}
         loss = ccc_loss(means, found["mean"], self.reading)
         if self.params.divergence:
             each = head.divergence(raw, found)
@@ -65,10 +62,10 @@ class SoftLabels(Term):
 
 
 def _read(before: Path) -> dict[str, Tensor]:
-    """Name → float32 [clips, ...] of the train split; RunError where the cell has none.
+    """Name → float32 [clips, ...] of the train clips in the order of their features.
 
-    Their order is the features', and so is the student's; the labels, which stand beside them, are
-    compared in every step, since no step knows the clips' ids.
+    They are joined by clip id; RunError where the teacher tells of other clips or labels, or of
+    none.
     """
     file = before / FILE
     if not file.is_file():
@@ -76,10 +73,20 @@ def _read(before: Path) -> dict[str, Tensor]:
     with np.load(file, allow_pickle=False) as content:
         wanted = [name for name in content.files if name.startswith(SPLIT)]
         arrays = {name.removeprefix(SPLIT): content[name] for name in wanted}
-    arrays.pop("clips", None)
-    if not {"mean", "variance", "labels"} <= arrays.keys():
+    if not {"clips", "mean", "variance", "labels"} <= arrays.keys():
         raise RunError(
-            f"{file} has no mean, variance and labels of the train split; give the row of that "
-            "cell `keep: [distribution]`"
+            f"{file} has no clips, labels, mean and variance of the train split; give the row of "
+            "that cell `keep: [distribution]`"
         )
-    return {name: torch.from_numpy(each.astype(np.float32)) for name, each in arrays.items()}
+    own, clips = read_split(Path("features", profile()), "train"), arrays.pop("clips").tolist()
+    place = {clip: number for number, clip in enumerate(clips)}
+    if len(place) < len(clips) or place.keys() != set(own.clips):
+        raise RunError(
+            f"{file} tells of {len(clips)} train clips, which are not the {len(own.clips)} of the "
+            "features; let the student come after a row that learns from all train speakers"
+        )
+    rows = [place[clip] for clip in own.clips]
+    found = {name: each[rows].astype(np.float32) for name, each in arrays.items()}
+    if not np.array_equal(found.pop("labels"), own.labels.astype(np.float32)):
+        raise RunError(f"{file} has other labels than the features; train its row anew")
+    return {name: torch.from_numpy(each) for name, each in found.items()}
