@@ -51,16 +51,21 @@ def comparisons_page(content: Numbers, first: str | None) -> str:
     parts = [
         "# Uncertainty: every test of every comparison",
         *([f"**{first}**"] if first else []),
-        "The difference of two rows by each measure of measures.md, mean over "
-        f"{len(content['seeds'])} seeds, with its {100 * content['level']:g} % interval. `miss` is "
-        "how far the share of labels inside an interval is from its level. Lower is better for "
-        f"all measures but {', '.join(t.title for t in TITLES.values() if t.higher)}. "
+        "The difference of two rows by each measure of measures.md in every cell's last epoch, "
+        f"mean over {_seeds(content)}, with its {100 * content['level']:g} % interval. `miss` is "
+        "how far the share of labels inside an interval is from its level. Higher is better for "
+        f"{', '.join(t.title for t in TITLES.values() if t.higher)}, lower for all others. "
         + _headline(content),
         _comparisons(content),
         "The tests beside the headline:",
         "\n".join(tests),
     ]
     return _page(parts)
+
+
+def _seeds(content: Numbers) -> str:
+    count = len(content["seeds"])
+    return f"{count} seed" if count == 1 else f"{count} seeds"
 
 
 def _page(parts: list[str]) -> str:
@@ -74,8 +79,8 @@ def _table(lines: list[list[str]], head: list[str], texts: int = 1) -> str:
 
 def _caption(content: Numbers, corpus: str) -> str:
     sentences = [
-        f"The corpus {corpus}, {len(content['seeds'])} seeds "
-        f"({', '.join(map(str, content['seeds']))}), the dev split, every cell's last epoch.",
+        f"The corpus {corpus}, {_seeds(content)} ({', '.join(map(str, content['seeds']))}), the "
+        "dev split, every cell's last epoch.",
         "NLL is in nats, CRPS in the labels' unit. QCE is the mean distance of the shares of "
         "labels below 19 predicted quantiles from the quantiles' levels. AUSE is the area between "
         "leaving clips out by predicted variance and by error. Lower is better for these and "

@@ -55,7 +55,10 @@ ROWS = {
 
 @pytest.fixture(scope="module")
 def said():
-    return {row: [cell(*about) for _ in range(SEEDS)] for row, about in ROWS.items()}
+    found = {row: [cell(*about) for _ in range(SEEDS)] for row, about in ROWS.items()}
+    for passes in found["mc-dropout"]:
+        del passes["train_loudness"]  # passes are over dev alone
+    return found
 
 
 def written(folder, said):
