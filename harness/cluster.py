@@ -66,11 +66,11 @@ class Job:
 class Jobs:
     """Which job every cell of a family has, and in what state it is."""
 
-    def __init__(self, family: str, alone: bool = False) -> None:
-        """`alone`: as if there were no Slurm."""
+    def __init__(self, family: str, dry: bool = False) -> None:
+        """`dry`: there may be no Slurm."""
         self.file = Path("scratch", profile(), "slurm", "jobs.json")
         self.known = read_json(self.file, "remove it") if self.file.is_file() else {}
-        self.queue = {} if alone else _queue()  # before a look at the cells, which only grow
+        self.queue = _queue(dry)  # before a look at the cells: what ends in between is done
         self.cells = asked_for(family)
         self.missing = {cell.label: cell for cell in missing(self.cells)}
 
@@ -107,7 +107,7 @@ def submit(family: str, options: list[str], dry: bool) -> None:
     with locked(Path("scratch", profile(), "launch.lock"), f"a launch of profile {profile()}"):
         if not dry:
             keep(asked_for(family))
-        jobs = Jobs(family, alone=dry and not shutil.which("squeue"))
+        jobs = Jobs(family, dry)
         cells = list(jobs.missing.values())
         new = [cell for cell in cells if jobs.state(cell) in ("failed", "not submitted")]
         parameters = _parameters(options)
@@ -198,10 +198,15 @@ def _check_order(cells: list[Cell], jobs: Jobs) -> None:
                 )
 
 
-def _queue() -> dict[str, str]:
+def _queue(dry: bool) -> dict[str, str]:
     """Number of a job → its state in Slurm's words, of all of this user's that have not ended."""
-    lines = _slurm("squeue", "--me", "--noheader", "--array", "--format=%i %T").splitlines()
-    return dict(line.split(maxsplit=1) for line in lines)
+    try:
+        told = _slurm("squeue", "--me", "--noheader", "--array", "--format=%i %T")
+    except RunError:
+        if dry:
+            return {}
+        raise
+    return dict(line.split(maxsplit=1) for line in told.splitlines())
 
 
 def _last_line(log: Path) -> str:

@@ -21,7 +21,7 @@ def absent():
     return f"{lacking[0]} is not installed (Debian: slurm-wlm, munge)" if lacking else ""
 
 
-def until(true, seconds=60.0, what="it"):
+def until(true, seconds=120.0, what="it"):
     """What `true()` returns, once it is true."""
     end = time.monotonic() + seconds
     while not (found := true()):
@@ -54,6 +54,7 @@ class OneNode:
             "ProctrackType": "proctrack/pgid",
             "TaskPlugin": "task/none",
             "MpiDefault": "none",
+            "KillWait": 5,
             "ReturnToService": 2,
             "SlurmctldPidFile": f"{self.folder}/slurmctld.pid",
             "SlurmdPidFile": f"{self.folder}/slurmd.pid",
@@ -64,7 +65,7 @@ class OneNode:
             "SelectType": "select/cons_tres",
             "SelectTypeParameters": "CR_Core",
             "SchedulerType": "sched/builtin",
-            "SchedulerParameters": "sched_interval=1,defer",
+            "SchedulerParameters": "sched_interval=1,batch_sched_delay=0",
         }
         text = "".join(f"{key}={value}\n" for key, value in lines.items())
         cores = os.cpu_count()
@@ -94,10 +95,12 @@ class OneNode:
                 subprocess.Popen(command, env=env, stdout=out, stderr=out, start_new_session=True)
             )
 
-    def kill(self, daemon):
-        """As a machine that goes down would."""
+    def kill_control(self):
+        """As a machine that goes down would; it has written what it knows by now."""
+        now = time.time()
+        until(lambda: (self.folder / "state" / "job_state").stat().st_mtime > now, what="its state")
         for process in self.started:
-            if Path(process.args[0]).name == daemon:
+            if Path(process.args[0]).name == "slurmctld":
                 process.kill()
                 process.wait()
 

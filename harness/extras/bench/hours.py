@@ -52,26 +52,23 @@ def report(family: str) -> str:
     Raises RunError where nothing was measured, ParamsError where the corpus has no known size.
     """
     device, measured = read_measured()
-    found = groupby(missing(asked_for(family)), lambda cell: cell.name)
-    rows = [_rows(name, list(cells), measured) for name, cells in found]
+    rows = read_rows(family, measured)
     if not rows:
         return f"profile {profile()}, family {family}: no cell is missing"
     cells = sum(row.cells for row in rows)
     hours = sum(row.cells * row.seconds for row in rows) / 3600
-    flops = sum(row.cells * row.counted.get("flops", 0) for row in rows)
     levels = sorted({row.level for row in rows})
     longest = sum(max(r.seconds for r in rows if r.level == each) for each in levels) / 3600
+    slower = FAST if block(Train, "train").arithmetic == "portable" else ""
     lines = [
         _table(rows),
         "",
-        f"profile {profile()}, family {family}: {cells} cells are missing, in {len(levels)} levels",
+        f"profile {profile()}, family {family}: cells missing: {cells}, levels: {len(levels)}",
         f"{hours:,.1f} hours of {device}, {longest:,.1f} with one for each cell; step times from "
-        f"{BENCH}{FAST if block(Train, 'train').arithmetic == 'portable' else ''}",
+        f"{BENCH}{slower}",
     ]
-    if flops:
-        memory = max(row.counted.get("memory_gb", 0) for row in rows)
-        lines += ["", _on_gpus(flops, memory)]
-    return "\n".join(lines)
+    trained = [row for row in rows if row.counted]
+    return "\n".join([*lines, "", _on_gpus(trained)] if trained else lines)
 
 
 def read_measured(file: Path = BENCH) -> tuple[str, list[Measured]]:
@@ -105,6 +102,12 @@ def rate(row: Row, width: float, batch: int, measured: list[Measured]) -> float:
     return own[apart.index(min(apart))].rate
 
 
+def read_rows(family: str, measured: list[Measured]) -> list[Rows]:
+    """The rows of a family that have missing cells."""
+    found = groupby(missing(asked_for(family)), lambda cell: cell.name)
+    return [_rows(name, list(cells), measured) for name, cells in found]
+
+
 def _rows(name: str, cells: list[Cell], measured: list[Measured]) -> Rows:
     one = cells[0]
     if not isinstance(one.row, Row):
@@ -131,11 +134,14 @@ def _table(rows: list[Rows]) -> str:
     return tabulate(lines, heads, disable_numparse=True, colalign=("left", *["right"] * 5))
 
 
-def _on_gpus(flops: float, memory: float) -> str:
-    lines = [
-        [name, f"{flops / (gpu.bf16_tflops * 1e12 * SHARE) / 3600:,.1f}"]
-        for name, gpu in gpus([]).items()
-        if memory < gpu.memory_gb
-    ]
-    heads = ["GPU that holds a cell", f"GPU-hours, if it reaches {SHARE:.0%} of its peak"]
-    return tabulate(lines, heads, disable_numparse=True, colalign=("left", "right"))
+def _on_gpus(rows: list[Rows]) -> str:
+    memory = max(row.counted["memory_gb"] for row in rows)
+    flops = [row.counted["flops"] for row in rows for _ in range(row.cells)]
+    lines = []
+    for name, gpu in gpus([]).items():
+        if memory < gpu.memory_gb:
+            speed = gpu.bf16_tflops * 1e12 * SHARE
+            hours, minutes = sum(flops) / speed / 3600, max(flops) / speed / 60
+            lines.append([name, f"{hours:,.1f}", f"{minutes:,.0f}"])
+    heads = ["GPU that holds a cell", f"hours, at {SHARE:.0%} of its peak", "minutes, longest cell"]
+    return tabulate(lines, heads, disable_numparse=True, colalign=("left", "right", "right"))
