@@ -7,6 +7,7 @@ import pytest
 
 from harness.errors import RunError
 from harness.extras.bench import hours
+from tests import clone
 from tests.tree import small, write_tree
 
 SPEED = 50.0  # clips a second that the bench has measured
@@ -25,6 +26,7 @@ def measured(**changes):
 def tree(tmp_path, monkeypatch):
     """No dev clips, so that a cell's time is that of its steps."""
     params, rows = small()
+    params["features"] = clone.PARAMS["features"]
     params["corpus"]["clips"] = {"train": 20, "dev": 0}
     rows["after"] = {
         "mine/later": rows["table2"]["cnn10-rrtn-ruwl"] | {"after": "table2/cnn10", "against": {}}
