@@ -172,8 +172,8 @@ def test_cells_of_parameters_that_were_edited_meanwhile_are_not_recorded(left, m
     params, rows = small()
     params["train"]["learning_rate"] = 0.002
 
-    def edited_meanwhile(cells, jobs):
-        train(cells, jobs)
+    def edited_meanwhile(*arguments):
+        train(*arguments)
         write(left, params, rows)
 
     monkeypatch.setattr(launch, "side_by_side", edited_meanwhile)
@@ -280,7 +280,7 @@ def gpu_of_one_of(count, folder):
 
 def seen(jobs, folder):
     folder.mkdir()
-    with launch.pool_of(jobs, "fast") as pool:
+    with launch.pool_of(jobs, "fast", launch.CONTEXT.SimpleQueue()) as pool:
         return sorted(pool.map(gpu_of_one_of, [jobs] * jobs, [folder] * jobs), key=str)
 
 
