@@ -4,7 +4,7 @@
 # make slurm: cells as jobs of a Slurm on this machine, where its daemons are installed;
 # make setup: the environment.
 PYTHON ?= python3
-JOBS ?= 2  # cells trained side by side; a GPU wants 1
+JOBS ?= 2  # cells trained side by side; where there are GPUs, as many as these
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 BIN := $(CURDIR)/.venv/bin
