@@ -1,16 +1,19 @@
 # make repro: Table 2 from nothing; make family F=readings: the table of another family of rows.yaml;
 # make all: the tables of every family that params.yaml names; make test, make lint, make check: the
 # checks; make portable: a small run on emulated processors, where qemu-x86_64 is installed;
+# make slurm: cells as jobs of a Slurm on this machine, where its daemons are installed;
 # make setup: the environment.
 PYTHON ?= python3
-JOBS ?= 2  # cells trained side by side; a GPU wants 1
+JOBS ?= 2  # cells trained side by side; where there are GPUs, as many as these
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
+# by force: DVC cannot know which families a profile has results of
+REPORT := dvc repro --force --single-item report
 unexport PYTHONDONTWRITEBYTECODE  # else every process compiles its imports anew, torch's too
 
-.PHONY: repository named setup repro family all test portable lint check
+.PHONY: repository named setup repro family all test portable slurm lint check
 
 setup: .venv/ready
 
@@ -43,6 +46,7 @@ family: repository named repro
 	@python -m harness.launch --jobs $(JOBS) --family $(F)
 	@dvc repro $$(python -c 'from harness.config.rows import read_family; \
 	  print(*read_family("$(F)").stages)')
+	@$(REPORT)
 
 named:
 	@test -n "$(F)" || { echo "error: name a family of params.yaml: make family F=readings" >&2; exit 1; }
@@ -51,12 +55,16 @@ all: repository repro
 	@python -m harness.launch --jobs $(JOBS) --family all
 	@dvc repro $$(python -c 'from harness.config.rows import families, read_family; \
 	  print(*[stage for name in families()[1:] for stage in read_family(name).stages])')
+	@$(REPORT)
 
 test: setup
 	pytest -n auto --dist loadfile  # a file is one process's, whose fixtures it shares
 
 portable: setup
 	pytest -m emulated -rs tests/test_portable.py
+
+slurm: setup
+	pytest -m slurm -rs tests/test_cluster.py
 
 lint: setup
 	ruff check . && ruff format --check . && mypy

@@ -7,17 +7,22 @@ same bytes, same lock.
 
 import argparse
 import multiprocessing
+import os
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from functools import partial
+from itertools import cycle
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
-from harness.config.rows import TABLE2, families, family_of, read_rows
+from harness.board import Board, Planned
+from harness.config.rows import TABLE2, Row, families, family_of, read_rows
 from harness.config.strict import profile
 from harness.errors import HarnessError, RunError, lacking
+from harness.learning import progress
 from harness.learning.cell import Cell, cells_of, remove_others
 from harness.options import JOBS, whole
 from harness.portable import choose
@@ -25,12 +30,31 @@ from harness.processes import locked, start_worker
 from harness.stage import move, run
 
 ALL = "all"
+CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
 
 
-def start_trainer(arithmetic: str) -> None:
-    """What a worker does first, before it loads torch."""
+def start_trainer(arithmetic: str, heard: "SimpleQueue[Any]", gpus: "SimpleQueue[str]") -> None:
+    """What a worker does first, before it loads torch: take one of the GPUs, if there are any.
+
+    The launch shows what it tells.
+    """
     start_worker()
     choose(arithmetic)
+    progress.told.append(heard.put)
+    if gpu := gpus.get():
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; without torch."""
+    if (asked := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [gpu for gpu in asked.split(",") if gpu]
+    try:
+        done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False)
+    except OSError:  # no driver
+        return []
+    found = [line for line in done.stdout.splitlines() if line.startswith(b"GPU ")]
+    return [str(number) for number in range(len(found))]
 
 
 def validate() -> None:
@@ -73,8 +97,13 @@ def main() -> None:
         "--family", default=TABLE2, help=f"a family of params.yaml, or all (default: {TABLE2})"
     )
     asked = parser.parse_args()
+    launch_alone(asked.family, asked.jobs)
+
+
+def launch_alone(family: str, jobs: int) -> None:
+    """Launch; RunError where another launch is at the profile."""
     with locked(Path("scratch", profile(), "launch.lock"), f"a launch of profile {profile()}"):
-        launch(asked.family, asked.jobs)
+        launch(family, jobs)
 
 
 def launch(family: str, jobs: int) -> None:
@@ -83,21 +112,31 @@ def launch(family: str, jobs: int) -> None:
     Level by level: a cell that comes after another one trains when that one is kept.
     """
     changed = False
-    for number in sorted({level(cell) for cell in asked_for(family)}):
-        side_by_side(missing(_ready(family, number)), jobs)
-        cells = _ready(family, number)  # as they are asked for now
-        if others := missing(cells):
-            raise RunError(
-                f"parameters, features or code changed during the training, and {len(others)} "
-                f"cells ({others[0].label} first) are others now; run it again"
-            )
-        changed |= keep(cells)
+    planned = {cell.label: plan(cell) for cell in missing(asked_for(family))}
+    with Board(planned, jobs, CONTEXT.SimpleQueue()) as board:
+        for number in sorted({level(cell) for cell in asked_for(family)}):
+            side_by_side(missing(_ready(family, number)), jobs, board)
+            cells = _ready(family, number)  # as they are asked for now
+            if others := missing(cells):
+                raise RunError(
+                    f"parameters, features or code changed during the training, and {len(others)} "
+                    f"cells ({others[0].label} first) are others now; run it again"
+                )
+            changed |= keep(cells)
     cells = asked_for(family)
     seeds = {cell.kept.parent: [c.seed for c in cells if c.name == cell.name] for cell in cells}
     for row, asked in seeds.items():
         changed |= bool(remove_others(row, asked))
     if changed:
         record(list(dict.fromkeys(cell.name for cell in cells)))
+
+
+def plan(cell: Cell) -> Planned:
+    """What the board has to know of a cell before it starts."""
+    row = cell.row
+    if isinstance(row, Row):
+        return Planned(cell.readings.epochs, f"{row.encoder.name}, {len(row.views)} views")
+    return Planned(0, "made")
 
 
 def _ready(family: str, number: int) -> list[Cell]:
@@ -122,16 +161,25 @@ def keep(cells: list[Cell]) -> bool:
     return bool(staged)
 
 
-def side_by_side(cells: list[Cell], jobs: int) -> None:
+def pool_of(jobs: int, arithmetic: str, heard: "SimpleQueue[Any]") -> ProcessPoolExecutor:
+    """Trainers side by side, each with a GPU of its own as long as there are enough."""
+    gpus = CONTEXT.SimpleQueue()
+    for _, gpu in zip(range(jobs), cycle(visible_gpus() or [""]), strict=False):
+        gpus.put(gpu)
+    start = partial(start_trainer, arithmetic, heard, gpus)
+    return ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=start)
+
+
+def side_by_side(cells: list[Cell], jobs: int, board: Board) -> None:
     """Train cells in `jobs` processes; after a fault those that run are finished, no others."""
     if not cells:
         return
-    context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
-    start = partial(start_trainer, cells[0].train.arithmetic)
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=start) as pool:
+    with pool_of(jobs, cells[0].train.arithmetic, board.queue) as pool:
         try:
             pool.submit(told, "validation", validate).result()
             waiting = [pool.submit(told, cell.label, train, cell) for cell in cells]
+            for cell, future in zip(cells, waiting, strict=True):
+                future.add_done_callback(partial(tell, board, cell.label))
             done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
         except KeyboardInterrupt:  # cells go on from their last epoch when they are asked for again
             for worker in multiprocessing.active_children():
@@ -141,6 +189,12 @@ def side_by_side(cells: list[Cell], jobs: int) -> None:
             future.cancel()
         for future in done:
             future.result()
+
+
+def tell(board: Board, label: str, future: "Future[None]") -> None:
+    """Let the board know that a cell is made, if it is."""
+    if not future.cancelled() and not future.exception():
+        board.queue.put(label)
 
 
 def told(name: str, work: Callable[..., None], *arguments: Any) -> None:

@@ -23,7 +23,9 @@ STAGES = {  # the last ones of families/dvc.yaml, for families that have others 
     **dict.fromkeys(("pretext", "pretext-country"), ("probe",)),
     **dict.fromkeys(("search", "search-country"), ("choose",)),
     **dict.fromkeys(("transfer", "transfer-country", "quaternion", "quaternion-deep"), JUDGED),
+    "uncertainty": ("table", "draw", "uncertainty"),
 }
+Kept = Literal["weights", "outputs", "embeddings", "distribution", "passes"]
 EACH = 100  # seeds set aside for the members of one seed
 
 
@@ -100,7 +102,7 @@ class Row(AnyRow):
     emotions: Part | None = None
     readings: dict[str, JsonValue] = Field(default_factory=dict)
     longer: Annotated[float, Field(gt=0, le=1000)] = 1
-    keep: list[Literal["weights", "outputs", "embeddings"]] = Field(default_factory=list)
+    keep: list[Kept] = Field(default_factory=list)
     members: Annotated[int, Field(ge=2, lt=EACH)] | None = None
 
     @field_validator("terms")

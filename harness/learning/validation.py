@@ -34,6 +34,7 @@ from harness.learning.closure import digests, part_modules
 from harness.learning.data import Packed, held_out_clips
 from harness.learning.network import Objective, parameters
 from harness.learning.parts import Setting
+from harness.learning.saying import check_passes
 from harness.options import CORES
 
 NO_VALUES = (  # an encoder that asks for a value cannot be run without; then training tells
@@ -124,6 +125,7 @@ def check(
     try:
         if fault := _step(row, train, readings, bands, targets):
             raise ParamsError(f"{_cause(row, train, readings, bands, targets)} ({fault})")
+        check_passes(row, readings)
         objective = Objective(row, Setting(train, readings, bands, targets))
         for rule in filter(None, (objective.weighting, objective.emotions)):
             _check_weights(rule.weights())

@@ -91,6 +91,6 @@ def test_an_unknown_gpu_or_price_is_an_error_that_names_it(gpus, prices, named):
 
 
 def test_every_gpu_has_a_peak_and_memory():
-    known = plan._gpus([])
+    known = plan.gpus([])
     assert len(known) >= 5
     assert all(gpu.bf16_tflops > 10 and gpu.memory_gb >= 16 for gpu in known.values())
