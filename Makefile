@@ -8,6 +8,8 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
+# by force: DVC cannot know which families a profile has results of
+REPORT := dvc repro --force --single-item report
 unexport PYTHONDONTWRITEBYTECODE  # else every process compiles its imports anew, torch's too
 
 .PHONY: repository named setup repro family all test portable lint check
@@ -42,6 +44,7 @@ repro: repository setup
 family: repository named repro
 	@python -m harness.launch --jobs $(JOBS) --family $(F)
 	@dvc repro families/dvc.yaml:table@$(F) families/dvc.yaml:draw@$(F)
+	@$(REPORT)
 
 named:
 	@test -n "$(F)" || { echo "error: name a family of params.yaml: make family F=readings" >&2; exit 1; }
@@ -50,6 +53,7 @@ all: repository repro
 	@python -m harness.launch --jobs $(JOBS) --family all
 	@for family in $$(python -c 'from harness.config.rows import families; print(*families()[1:])'); \
 	  do dvc repro families/dvc.yaml:table@$$family families/dvc.yaml:draw@$$family; done
+	@$(REPORT)
 
 test: setup
 	pytest -n auto --dist loadfile  # a file is one process's, whose fixtures it shares
