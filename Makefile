@@ -1,9 +1,10 @@
 # make repro: Table 2 from nothing; make family F=readings: the table of another family of rows.yaml;
 # make all: the tables of every family that params.yaml names; make test, make lint, make check: the
 # checks; make portable: a small run on emulated processors, where qemu-x86_64 is installed;
+# make slurm: cells as jobs of a Slurm on this machine, where its daemons are installed;
 # make setup: the environment.
 PYTHON ?= python3
-JOBS ?= 2  # cells trained side by side; a GPU wants 1
+JOBS ?= 2  # cells trained side by side; where there are GPUs, as many as these
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 BIN := $(CURDIR)/.venv/bin
@@ -12,7 +13,7 @@ export PATH := $(BIN):$(PATH)
 REPORT := dvc repro --force --single-item report
 unexport PYTHONDONTWRITEBYTECODE  # else every process compiles its imports anew, torch's too
 
-.PHONY: repository named setup repro family all test portable lint check
+.PHONY: repository named setup repro family all test portable slurm lint check
 
 setup: .venv/ready
 
@@ -43,7 +44,8 @@ repro: repository setup
 # a family other than Table 2, which comes first because the family's rows are compared with its rows
 family: repository named repro
 	@python -m harness.launch --jobs $(JOBS) --family $(F)
-	@dvc repro families/dvc.yaml:table@$(F) families/dvc.yaml:draw@$(F)
+	@dvc repro $$(python -c 'from harness.config.rows import read_family; \
+	  print(*read_family("$(F)").stages)')
 	@$(REPORT)
 
 named:
@@ -51,8 +53,8 @@ named:
 
 all: repository repro
 	@python -m harness.launch --jobs $(JOBS) --family all
-	@for family in $$(python -c 'from harness.config.rows import families; print(*families()[1:])'); \
-	  do dvc repro families/dvc.yaml:table@$$family families/dvc.yaml:draw@$$family; done
+	@dvc repro $$(python -c 'from harness.config.rows import families, read_family; \
+	  print(*[stage for name in families()[1:] for stage in read_family(name).stages])')
 	@$(REPORT)
 
 test: setup
@@ -60,6 +62,9 @@ test: setup
 
 portable: setup
 	pytest -m emulated -rs tests/test_portable.py
+
+slurm: setup
+	pytest -m slurm -rs tests/test_cluster.py
 
 lint: setup
 	ruff check . && ruff format --check . && mypy

@@ -7,12 +7,15 @@ same bytes, same lock.
 
 import argparse
 import multiprocessing
+import os
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from functools import partial
+from itertools import cycle
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from socket import socket
 from typing import Any
@@ -32,12 +35,29 @@ ALL = "all"
 CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
 
 
-def start_trainer(arithmetic: str, board: socket) -> None:
-    """What a worker does first, before it loads torch; the launch shows what it tells."""
+def start_trainer(arithmetic: str, board: socket, gpus: "SimpleQueue[str]") -> None:
+    """What a worker does first, before it loads torch: take one of the GPUs, if there are any.
+
+    The launch shows what it tells.
+    """
     start_worker()
     choose(arithmetic)
     warnings.filterwarnings("ignore", "The `srun` command")  # of Fabric, on a cluster's machines
     progress.told.append(partial(tell, board))
+    if gpu := gpus.get():
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; without torch."""
+    if (asked := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [gpu for gpu in asked.split(",") if gpu]
+    try:
+        done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False)
+    except OSError:  # no driver
+        return []
+    found = [line for line in done.stdout.splitlines() if line.startswith(b"GPU ")]
+    return [str(number) for number in range(len(found))]
 
 
 def validate() -> None:
@@ -80,8 +100,13 @@ def main() -> None:
         "--family", default=TABLE2, help=f"a family of params.yaml, or all (default: {TABLE2})"
     )
     asked = parser.parse_args()
+    launch_alone(asked.family, asked.jobs)
+
+
+def launch_alone(family: str, jobs: int) -> None:
+    """Launch; RunError where another launch is at the profile."""
     with locked(Path("scratch", profile(), "launch.lock"), f"a launch of profile {profile()}"):
-        launch(asked.family, asked.jobs)
+        launch(family, jobs)
 
 
 def launch(family: str, jobs: int) -> None:
@@ -139,12 +164,20 @@ def keep(cells: list[Cell]) -> bool:
     return bool(staged)
 
 
+def pool_of(jobs: int, arithmetic: str, board: socket) -> ProcessPoolExecutor:
+    """Trainers side by side, each with a GPU of its own as long as there are enough."""
+    gpus = CONTEXT.SimpleQueue()
+    for _, gpu in zip(range(jobs), cycle(visible_gpus() or [""]), strict=False):
+        gpus.put(gpu)
+    start = partial(start_trainer, arithmetic, board, gpus)
+    return ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=start)
+
+
 def side_by_side(cells: list[Cell], jobs: int, board: Board) -> None:
     """Train cells in `jobs` processes; after a fault those that run are finished, no others."""
     if not cells:
         return
-    start = partial(start_trainer, cells[0].train.arithmetic, board.told)
-    with ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=start) as pool:
+    with pool_of(jobs, cells[0].train.arithmetic, board.told) as pool:
         try:
             pool.submit(told, "validation", validate).result()
             waiting = [pool.submit(told, cell.label, train, cell) for cell in cells]

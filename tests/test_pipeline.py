@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import requests
 from ruamel.yaml import YAML
 
 from harness.config.features import Features
@@ -154,6 +155,7 @@ FLOORS = [
     {"made"},
     {"learning", "report"},
     {"launch", "verdict"},
+    {"cluster"},
     {"extras"},
     {"stages", "cli"},
     {"__main__"},
@@ -461,6 +463,49 @@ def test_a_second_repro_runs_nothing_and_changes_no_byte(tree):
     assert stale(tree) == set()
     assert {stage for stage in staleness(tree).reasons if ":" not in stage} == set()
     assert written(tree) == before
+
+
+@pytest.fixture
+def store(monkeypatch):
+    """The address of an S3 store on this machine, with one bucket, "results"."""
+    pytest.importorskip("dvc_s3", reason="dvc-s3 is not installed (the extra s3)")
+    server = pytest.importorskip("moto.server", reason="moto is not installed (the extra test)")
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION"):
+        monkeypatch.setenv(f"AWS_{name}", "us-east-1")
+    served = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    served.start()
+    address = "http://{}:{}".format(*served.get_host_and_port())
+    requests.put(f"{address}/results", timeout=10).raise_for_status()
+    yield address
+    served.stop()
+
+
+def git(folder, *arguments):
+    who = ("-c", "user.name=one", "-c", "user.email=one@example.org")
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_a_second_clone_makes_every_table_from_shared_results_without_training(
+    family, store, tmp_path
+):
+    first, second = tmp_path / "first", tmp_path / "second"
+    shutil.copytree(family, first)
+    dvc(first, "remote", "add", "--default", "store", "s3://results/rrtn")
+    dvc(first, "remote", "modify", "store", "endpointurl", store)
+    git(first, "add", "--all")
+    git(first, "commit", "--message", "Results")
+    dvc(first, "push", "--run-cache")
+    before = written(first)
+
+    git(tmp_path, "clone", "--quiet", str(first), str(second))
+    dvc(second, "pull", "--run-cache")
+    shutil.rmtree(second / "results")
+    launched = run(second, sys.executable, "-m", "harness.launch", "--family", "all")
+    assert (launched.returncode, launched.stdout) == (0, "")  # no cell is missing
+    targets = [f"families/dvc.yaml:{target}" for target in READINGS]
+    ran = stages_run(dvc(second, "repro")) | stages_run(dvc(second, "repro", *targets))
+    assert not [stage for stage in ran if "train" in stage or stage in BEFORE - {"source"}]
+    assert written(second) == before
 
 
 def test_what_follows_the_cells_is_made_again_to_the_byte(tree):

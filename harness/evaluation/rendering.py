@@ -92,7 +92,8 @@ def comma_separated(table: Table) -> str:
             line |= {f"paper_{key}": paper.get(key) for key in _PAPER}
         lines.append(line)
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+    columns = dict.fromkeys(key for line in lines for key in line)
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue()

@@ -165,7 +165,7 @@ def counts(found: dict[str, Any]) -> Grid:
         theirs = [Cell(row["paper"].get(key) or DASH, None, "num") for key in printed]
         rows.append([text(row["label"]), *ours, *theirs])
     heads = [*splits, *(f"paper {key}" for key in printed)]
-    return Grid("Minutes, clips and speakers.", [head("", False), *map(head, heads)], rows)
+    return Grid("Minutes, clips and speakers.", [head("number of", False), *map(head, heads)], rows)
 
 
 def seconds(found: dict[str, Any]) -> Grid:
