@@ -10,15 +10,17 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from functools import partial
 from itertools import cycle
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from socket import socket
 from typing import Any
 
-from harness.board import Board, Planned
+from harness.board import Board, Planned, tell
 from harness.config.rows import TABLE2, Row, families, family_of, read_rows
 from harness.config.strict import profile
 from harness.errors import HarnessError, RunError, lacking
@@ -33,14 +35,15 @@ ALL = "all"
 CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
 
 
-def start_trainer(arithmetic: str, heard: "SimpleQueue[Any]", gpus: "SimpleQueue[str]") -> None:
+def start_trainer(arithmetic: str, board: socket, gpus: "SimpleQueue[str]") -> None:
     """What a worker does first, before it loads torch: take one of the GPUs, if there are any.
 
     The launch shows what it tells.
     """
     start_worker()
     choose(arithmetic)
-    progress.told.append(heard.put)
+    warnings.filterwarnings("ignore", "The `srun` command")  # of Fabric, on a cluster's machines
+    progress.told.append(partial(tell, board))
     if gpu := gpus.get():
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
 
@@ -113,7 +116,7 @@ def launch(family: str, jobs: int) -> None:
     """
     changed = False
     planned = {cell.label: plan(cell) for cell in missing(asked_for(family))}
-    with Board(planned, jobs, CONTEXT.SimpleQueue()) as board:
+    with Board(planned, jobs) as board:
         for number in sorted({level(cell) for cell in asked_for(family)}):
             side_by_side(missing(_ready(family, number)), jobs, board)
             cells = _ready(family, number)  # as they are asked for now
@@ -161,12 +164,12 @@ def keep(cells: list[Cell]) -> bool:
     return bool(staged)
 
 
-def pool_of(jobs: int, arithmetic: str, heard: "SimpleQueue[Any]") -> ProcessPoolExecutor:
+def pool_of(jobs: int, arithmetic: str, board: socket) -> ProcessPoolExecutor:
     """Trainers side by side, each with a GPU of its own as long as there are enough."""
     gpus = CONTEXT.SimpleQueue()
     for _, gpu in zip(range(jobs), cycle(visible_gpus() or [""]), strict=False):
         gpus.put(gpu)
-    start = partial(start_trainer, arithmetic, heard, gpus)
+    start = partial(start_trainer, arithmetic, board, gpus)
     return ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=start)
 
 
@@ -174,12 +177,12 @@ def side_by_side(cells: list[Cell], jobs: int, board: Board) -> None:
     """Train cells in `jobs` processes; after a fault those that run are finished, no others."""
     if not cells:
         return
-    with pool_of(jobs, cells[0].train.arithmetic, board.queue) as pool:
+    with pool_of(jobs, cells[0].train.arithmetic, board.told) as pool:
         try:
             pool.submit(told, "validation", validate).result()
             waiting = [pool.submit(told, cell.label, train, cell) for cell in cells]
             for cell, future in zip(cells, waiting, strict=True):
-                future.add_done_callback(partial(tell, board, cell.label))
+                future.add_done_callback(partial(finished, board, cell.label))
             done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
         except KeyboardInterrupt:  # cells go on from their last epoch when they are asked for again
             for worker in multiprocessing.active_children():
@@ -191,10 +194,10 @@ def side_by_side(cells: list[Cell], jobs: int, board: Board) -> None:
             future.result()
 
 
-def tell(board: Board, label: str, future: "Future[None]") -> None:
+def finished(board: Board, label: str, future: "Future[None]") -> None:
     """Let the board know that a cell is made, if it is."""
     if not future.cancelled() and not future.exception():
-        board.queue.put(label)
+        board.finish(label)
 
 
 def told(name: str, work: Callable[..., None], *arguments: Any) -> None:
