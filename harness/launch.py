@@ -7,24 +7,34 @@ same bytes, same lock.
 
 import argparse
 import multiprocessing
-import subprocess
 import sys
+import traceback
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_EXCEPTION,
+    BrokenExecutor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.config.rows import TABLE2, families, family_of, read_rows
 from harness.config.strict import profile
-from harness.errors import HarnessError, RunError, lacking
+from harness.errors import FeaturesError, HarnessError, RunError, lacking
 from harness.learning.cell import Cell, cells_of, remove_others
 from harness.options import JOBS, whole
 from harness.portable import choose
 from harness.processes import locked, start_worker
-from harness.stage import move, run
+from harness.recording import record
+from harness.stage import run
 
 ALL = "all"
+SOME_FAILED = 3  # the status of a launch that kept going: the other cells are finished
+Failed = dict[str, str]  # a cell's label and why it failed
 
 
 def start_trainer(arithmetic: str) -> None:
@@ -72,21 +82,36 @@ def main() -> None:
     parser.add_argument(
         "--family", default=TABLE2, help=f"a family of params.yaml, or all (default: {TABLE2})"
     )
+    keep_going = "train the other cells when one fails"
+    parser.add_argument("--keep-going", action="store_true", help=keep_going)
     asked = parser.parse_args()
     with locked(Path("scratch", profile(), "launch.lock"), f"a launch of profile {profile()}"):
-        launch(asked.family, asked.jobs)
+        failed = launch(asked.family, asked.jobs, asked.keep_going)
+    if failed:
+        print(
+            f"error: {len(failed)} cells are not finished ({', '.join(failed)}); all others are, "
+            "and the same command trains these alone",
+            file=sys.stderr,
+        )
+        sys.exit(SOME_FAILED)
 
 
-def launch(family: str, jobs: int) -> None:
-    """Train the missing cells of a family, keep them, and let DVC record them.
+def launch(family: str, jobs: int, keep_going: bool = False) -> Failed:
+    """Train the missing cells of a family, keep them, and let DVC record them; → those that failed
+    where it keeps going.
 
     Level by level: a cell that comes after another one trains when that one is kept.
     """
-    changed = False
+    changed, failed = False, Failed()
+    _check_order(asked_for(family))
     for number in sorted({level(cell) for cell in asked_for(family)}):
-        side_by_side(missing(_ready(family, number)), jobs)
-        cells = _ready(family, number)  # as they are asked for now
-        if others := missing(cells):
+        wanted = _of_level(family, number)
+        failed |= _after_failed(wanted, failed)
+        left = [cell for cell in missing(wanted) if cell.label not in failed]
+        failed |= side_by_side(left, jobs, keep_going)
+        cells = _of_level(family, number)  # as they are asked for now
+        others = [cell for cell in missing(cells) if cell.label not in failed]
+        if others:
             raise RunError(
                 f"parameters, features or code changed during the training, and {len(others)} "
                 f"cells ({others[0].label} first) are others now; run it again"
@@ -97,19 +122,39 @@ def launch(family: str, jobs: int) -> None:
     for row, asked in seeds.items():
         changed |= bool(remove_others(row, asked))
     if changed:
-        record(list(dict.fromkeys(cell.name for cell in cells)))
+        unfinished = {cell.name for cell in cells if cell.label in failed}
+        _record([name for name in dict.fromkeys(c.name for c in cells) if name not in unfinished])
+    return failed
 
 
-def _ready(family: str, number: int) -> list[Cell]:
-    """The cells of one level; RunError where one comes after a cell that is not kept."""
-    cells = [cell for cell in asked_for(family) if level(cell) == number]
+def _check_order(cells: list[Cell]) -> None:
+    """RunError where a cell comes after one that is neither kept nor trained here, FeaturesError
+    where there is nothing to train on: before any is trained."""
+    here = {cell.label for cell in cells}
+    left = missing(cells)
+    for cell in left:
+        for before in cell.after:
+            if before.label not in here and not before.is_in(before.kept):
+                raise RunError(
+                    f"{cell.label} comes after {before.label}, which is not finished; run "
+                    f"`python -m harness.launch --family {family_of(before.name)}` first"
+                )
+    for name in ("train.npy", "train.csv", "dev.npy", "dev.csv") if left else ():
+        if not (file := left[0].features / name).is_file():
+            raise FeaturesError(f"{file} is missing; run `dvc repro features`")
+
+
+def _of_level(family: str, number: int) -> list[Cell]:
+    return [cell for cell in asked_for(family) if level(cell) == number]
+
+
+def _after_failed(cells: list[Cell], failed: Failed) -> Failed:
+    """Those of the cells that come after one that failed."""
+    found = {}
     for cell in missing(cells):
-        if before := cell.unfinished():
-            raise RunError(
-                f"{cell.label} comes after {before.label}, which is not finished; run "
-                f"`python -m harness.launch --family {family_of(before.name)}` first"
-            )
-    return cells
+        if before := next((each.label for each in cell.after if each.label in failed), None):
+            found[cell.label] = f"it comes after {before}, which failed"
+    return found
 
 
 def keep(cells: list[Cell]) -> bool:
@@ -118,29 +163,56 @@ def keep(cells: list[Cell]) -> bool:
     for cell in staged:
         with cell.alone():
             if cell.is_in(cell.staged):  # else a train stage just took it
-                move(cell.staged, cell.kept)
+                cell.take()
     return bool(staged)
 
 
-def side_by_side(cells: list[Cell], jobs: int) -> None:
-    """Train cells in `jobs` processes; after a fault those that run are finished, no others."""
+def side_by_side(cells: list[Cell], jobs: int, keep_going: bool = False) -> Failed:
+    """Train cells in `jobs` processes; → those that failed, where it keeps going. Else a fault ends
+    it: the cells that run are finished, no others."""
     if not cells:
-        return
+        return {}
     context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
     start = partial(start_trainer, cells[0].train.arithmetic)
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=start) as pool:
-        try:
-            pool.submit(told, "validation", validate).result()
-            waiting = [pool.submit(told, cell.label, train, cell) for cell in cells]
+        pool.submit(told, "validation", validate).result()
+        waiting = {pool.submit(told, cell.label, train, cell): cell for cell in cells}
+        if not keep_going:
             done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
-        except KeyboardInterrupt:  # cells go on from their last epoch when they are asked for again
-            for worker in multiprocessing.active_children():
-                worker.kill()
-            raise
-        for future in waiting:
-            future.cancel()
-        for future in done:
-            future.result()
+            for future in waiting:
+                future.cancel()
+            for future in done:
+                future.result()
+            return {}
+        failed, killed = _failed(waiting)
+    if len(cells) == 1:
+        return failed | {cell.label: _say(cell, BrokenExecutor()) for cell in killed}
+    for cell in missing(killed):  # one killed process ends them all: which cell is to blame?
+        failed |= side_by_side([cell], 1, keep_going)
+    return failed
+
+
+def _failed(waiting: dict[Future[None], Cell]) -> tuple[Failed, list[Cell]]:
+    """The cells that failed, each told as soon as it has, and those whose process was killed."""
+    failed, killed = Failed(), []
+    for future in as_completed(waiting):
+        cell, error = waiting[future], future.exception()
+        if isinstance(error, BrokenExecutor):
+            killed.append(cell)
+        elif error is not None:
+            failed[cell.label] = _say(cell, error)
+    return failed, killed
+
+
+def _say(cell: Cell, error: BaseException) -> str:
+    """Why a cell failed, in one line; a fault of the harness shows its traceback."""
+    reason = str(error) if isinstance(error, HarnessError) else lacking(error)
+    if reason is None:
+        traceback.print_exception(error)
+        reason = repr(error)
+    line = " ".join(reason.removeprefix(f"{cell.label}: ").split())
+    print(f"failed: {cell.label}: {line}", file=sys.stderr)
+    return line
 
 
 def told(name: str, work: Callable[..., None], *arguments: Any) -> None:
@@ -155,15 +227,12 @@ def told(name: str, work: Callable[..., None], *arguments: Any) -> None:
         raise
 
 
-def record(rows: list[str]) -> None:
+def _record(rows: list[str]) -> None:
     """Let DVC record all cells of the rows; they are those that it would make."""
     stages = [stage for row in rows if (stage := stage_of(row))]
     if not stages:
-        return  # no pipeline here
-    command = [sys.executable, "-m", "dvc", "commit", "--force", *stages]
-    done = subprocess.run(
-        command, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
+        return  # no pipeline here, or every row lacks a cell
+    done = record(stages)
     if done.returncode:
         raise RunError(
             f"the cells are trained and kept, but `dvc commit {stages[0]}` failed: {done.stderr}; "

@@ -13,6 +13,7 @@ from harness import launch
 from harness.errors import RunError
 from harness.launch import asked_for, missing
 from harness.learning.cell import read_cell
+from tests.clone import make_ready
 from tests.processes import environment, run
 from tests.tree import VANILLA, small, write, write_tree
 
@@ -170,9 +171,10 @@ def test_cells_of_parameters_that_were_edited_meanwhile_are_not_recorded(left, m
     params, rows = small()
     params["train"]["learning_rate"] = 0.002
 
-    def edited_meanwhile(cells, jobs):
-        train(cells, jobs)
+    def edited_meanwhile(*arguments):
+        failed = train(*arguments)
         write(left, params, rows)
+        return failed
 
     monkeypatch.setattr(launch, "side_by_side", edited_meanwhile)
     monkeypatch.setattr(sys, "argv", ["harness.launch"])
@@ -251,10 +253,7 @@ def test_dvcs_own_words_are_told_when_it_cannot_read_its_files(pipeline):
 def test_make_repro_tells_dvcs_own_words(pipeline):
     """The environment is this one's; what fails is the first call of DVC."""
     shutil.copy(REPOSITORY / "Makefile", pipeline)
-    (pipeline / ".venv").mkdir()
-    (pipeline / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
-    (pipeline / "requirements.lock").touch()
-    (pipeline / ".venv" / "ready").touch()
+    make_ready(pipeline)
     with Repo(str(pipeline)) as repo, repo.lock:
         done = subprocess.run(
             ["make", "repro"],

@@ -148,12 +148,13 @@ FLOORS = [
         "options",
         "portable",
         "processes",
+        "recording",
     },
     {"features", "packed", "evaluation", "description"},
     {"made"},
     {"learning", "report"},
     {"launch", "verdict"},
-    {"extras"},
+    {"extras", "repro"},
     {"stages", "cli"},
 ]
 
