@@ -24,13 +24,13 @@ from typing import Any
 
 from harness.config.rows import TABLE2, families, family_of, read_rows
 from harness.config.strict import profile
-from harness.errors import FeaturesError, HarnessError, RunError, lacking
+from harness.errors import FeaturesError, HarnessError, RunError
 from harness.learning.cell import Cell, cells_of, remove_others
 from harness.options import JOBS, whole
 from harness.portable import choose
 from harness.processes import locked, start_worker
 from harness.recording import record
-from harness.stage import run
+from harness.stage import run, short_of
 
 ALL = "all"
 SOME_FAILED = 3  # the status of a launch that kept going: the other cells are finished
@@ -206,7 +206,7 @@ def _failed(waiting: dict[Future[None], Cell]) -> tuple[Failed, list[Cell]]:
 
 def _say(cell: Cell, error: BaseException) -> str:
     """Why a cell failed, in one line; a fault of the harness shows its traceback."""
-    reason = str(error) if isinstance(error, HarnessError) else lacking(error)
+    reason = str(error) if isinstance(error, HarnessError) else short_of(error)
     if reason is None:
         traceback.print_exception(error)
         reason = repr(error)
@@ -222,7 +222,7 @@ def told(name: str, work: Callable[..., None], *arguments: Any) -> None:
     except HarnessError:
         raise
     except Exception as error:
-        if reason := lacking(error):
+        if reason := short_of(error):
             raise RunError(f"{name}: {reason}") from None
         raise
 

@@ -69,9 +69,9 @@ def _put_back(lock: Path, before: str) -> None:
 
 
 def _cut_off(now: str, before: str) -> bool:
-    """Whether a lock ends in the middle, or lacks the last of the stages that it had before."""
+    """Whether a lock ends in the middle, or lacks the last of what it had before."""
     names, earlier = _stages(now), _stages(before) or []
-    if names is None or not now.endswith("\n"):
+    if names is None or not now.endswith("\n") or before.startswith(now):
         return True
     return len(names) < len(earlier) and names == earlier[: len(names)]
 

@@ -17,6 +17,7 @@ from harness import display
 from harness.errors import HarnessError, RunError, lacking
 from harness.processes import WATCHED, Terminated, heed_signals
 
+NO_ROOM = ("failed to map segment", "Cannot allocate memory")  # the loader's words
 GO_ON = "interrupted; what is finished is kept, and the same command goes on from there"
 
 
@@ -37,13 +38,20 @@ def run(main: Callable[[], None]) -> None:
     except HarnessError as error:
         reason = str(error)
     except Exception as error:
-        found = lacking(error)
+        found = short_of(error)
         if found is None:
             raise
         reason = found
     else:
         return
     sys.exit(f"error: {' '.join(reason.split())}")
+
+
+def short_of(error: BaseException) -> str | None:
+    """As `lacking`, and where a library found no room when it was loaded."""
+    if isinstance(error, ImportError) and any(words in str(error) for words in NO_ROOM):
+        return f"there is not enough memory ({error}); raise its limit (ulimit -v), or run JOBS=1"
+    return lacking(error)
 
 
 def read_json(

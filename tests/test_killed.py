@@ -8,8 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.clone import PARAMS, SYNTHETIC, clone, environment, make_ready, small_params
+from tests.tree import write_tree
 
 KILLING = Path(__file__).parent / "killing"
 OUTPUTS = ("data", "features", "runs", "results", "dvc.lock", "families")
@@ -20,27 +22,21 @@ SMALL = {
     "train": PARAMS["train"] | {"width": 0.0625},
     "readings": PARAMS["readings"] | {"epochs": 3},
 }
-CELL = ("python", "-m", "stages.train", "table2/cnn10-rrtn-ruwl", "--seed", "2")
-STAGES = {  # in the order in which they need each other
-    "source": (),
-    "download": (),
-    "features": (),
-    "table1": (),
-    "audit": (),
-    "collect": ("table2",),
-    "statistics": ("table2",),
-    "table": ("table2",),
-    "draw": ("table2",),
-}
-KINDS = {  # kind: what is there before, what is killed
-    "cell": ("features", CELL),
-    "launch": ("features", ("python", "-m", "harness.launch", "--jobs", "2")),
+PYTHON = ("python", "-m")
+KINDS = {  # kind: where it starts, what is killed
+    "cell": ("cells", (*PYTHON, "stages.train", "table2/cnn10-rrtn-ruwl", "--seed", "3")),
+    "launch": ("cells", (*PYTHON, "harness.launch", "--family", "all")),
     "make repro": ("nothing", ("make", "repro")),
-    "make family": ("table 2", ("make", "family", "F=readings")),
-    **{
-        f"stage {name}": ("table 2", ("python", "-m", f"stages.{name}", *arguments))
-        for name, arguments in STAGES.items()
-    },
+    "make family": ("table2", ("make", "family", "F=readings")),
+    "stage source": ("table2", (*PYTHON, "stages.source")),
+    "stage download": ("table2", (*PYTHON, "stages.download")),
+    "stage table1": ("table2", (*PYTHON, "stages.table1")),
+    "stage features": ("table2", (*PYTHON, "stages.features")),
+    "stage collect": ("table2", (*PYTHON, "stages.collect", "table2")),
+    "stage statistics": ("table2", (*PYTHON, "stages.statistics", "table2")),
+    "stage table": ("table2", (*PYTHON, "stages.table", "table2")),
+    "stage draw": ("table2", (*PYTHON, "stages.draw", "table2")),
+    "stage audit": ("table2", (*PYTHON, "stages.audit")),
 }
 
 
@@ -66,13 +62,17 @@ def run(folder, command, at=NEVER, after=0.0):
 
 
 def outputs(folder):
-    """Path → bytes of all that a run leaves and that somebody reads."""
+    """Path → bytes of all that a run leaves and that somebody reads; of a lock its content, whose
+    order is that in which stages first ran."""
     found = {}
     for name in OUTPUTS:
         place = folder / name
         for file in [place] if place.is_file() else sorted(place.rglob("*")):
             if file.is_file() and not file.is_symlink():
-                found[file.relative_to(folder).as_posix()] = file.read_bytes()
+                content = file.read_bytes()
+                locked = file.suffix == ".lock"
+                path = file.relative_to(folder).as_posix()
+                found[path] = YAML(typ="safe").load(content) if locked else content
     return found
 
 
@@ -83,26 +83,26 @@ def copied(source, place):
 
 
 @pytest.fixture(scope="module")
-def states(tmp_path_factory):
-    """A clone with nothing made, with features, with Table 2; its locks are those of all that can
-    be made, as in a user's clone."""
-    base = tmp_path_factory.mktemp("states")
-    found = {name: base / name.replace(" ", "-") for name in ("nothing", "features", "table 2")}
-    found["nothing"].mkdir()
-    make_ready(clone(found["nothing"]))
-    small_params(found["nothing"], **SMALL)
-    whole = copied(found["nothing"], base / "whole")
-    done, _ = run(whole, KINDS["make family"][1])
+def cells(tmp_path_factory):
+    """Features and rows, without DVC."""
+    return write_tree(tmp_path_factory.mktemp("cells"))
+
+
+@pytest.fixture(scope="module")
+def nothing(tmp_path_factory):
+    """A clone in which nothing is made."""
+    folder = make_ready(clone(tmp_path_factory.mktemp("nothing")))
+    small_params(folder, **SMALL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table2(nothing, tmp_path_factory):
+    """A clone with Table 2."""
+    folder = copied(nothing, tmp_path_factory.mktemp("table2") / "clone")
+    done, _ = run(folder, KINDS["make repro"][1])
     assert done.returncode == 0, done.stdout + done.stderr
-    for lock in ("dvc.lock", "families/dvc.lock"):
-        shutil.copy(whole / lock, found["nothing"] / lock)
-    for name, command in (
-        ("features", ("dvc", "repro", "features")),
-        ("table 2", ("make", "repro")),
-    ):
-        done, _ = run(copied(found["nothing"], found[name]), command)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return found
+    return folder
 
 
 def killed_and_compared(start, command, kills, rng, work):
@@ -132,12 +132,14 @@ def assert_whole(done, work, whole):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.long
-def test_whatever_is_killed_ends_with_the_same_bytes(states, tmp_path, kind):
-    state, command = KINDS[kind]
-    kills = 4 if kind.startswith("stage ") else 30
-    killed_and_compared(states[state], command, kills, random.Random(kind), tmp_path / "work")
+def test_whatever_is_killed_ends_with_the_same_bytes(request, tmp_path, kind):
+    place, command = KINDS[kind]
+    start, kills = request.getfixturevalue(place), 4 if kind.startswith("stage ") else 30
+    killed_and_compared(start, command, kills, random.Random(kind), tmp_path / "work")
 
 
-def test_a_killed_run_ends_with_the_same_bytes(states, tmp_path):
-    command = KINDS["make repro"][1]
-    killed_and_compared(states["nothing"], command, 2, random.Random(0), tmp_path / "work")
+@pytest.mark.parametrize("kind", ["cell", "make repro"])
+def test_a_killed_run_ends_with_the_same_bytes(request, tmp_path, kind):
+    place, command = KINDS[kind]
+    start = request.getfixturevalue(place)
+    killed_and_compared(start, command, 2, random.Random(0), tmp_path / "work")

@@ -1,4 +1,4 @@
-"""make repro in odd surroundings, from outside as a user would: the same bytes or one clear line."""
+"""make repro in odd surroundings, as a user would call it: the same bytes, or one clear line."""
 
 import os
 import shutil
