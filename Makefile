@@ -6,6 +6,7 @@
 PYTHON ?= python3
 JOBS ?= 2  # cells trained side by side; a GPU wants 1
 KEEP_GOING ?=  # 1: when a cell fails the others are trained, and its row is MISSING in the table
+KILLS ?= 30  # of each kind, in make long
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 BIN := $(CURDIR)/.venv/bin
@@ -56,7 +57,7 @@ test: setup
 	pytest -n auto --dist loadfile  # a file is one process's, whose fixtures it shares
 
 long: setup
-	pytest -n auto -m long
+	KILLS=$(KILLS) pytest -n auto -m long
 
 portable: setup
 	pytest -m emulated -rs tests/test_portable.py

@@ -102,12 +102,14 @@ def launch(family: str, jobs: int, keep_going: bool = False) -> Failed:
 
     Level by level: a cell that comes after another one trains when that one is kept.
     """
-    changed, failed = False, Failed()
-    _check_order(asked_for(family))
-    for number in sorted({level(cell) for cell in asked_for(family)}):
-        wanted = _of_level(family, number)
-        failed |= _after_failed(wanted, failed)
-        left = [cell for cell in missing(wanted) if cell.label not in failed]
+    changed, failed, cells = False, Failed(), asked_for(family)
+    _check_features(cells)
+    if not keep_going:
+        _check_order(cells)
+    for number in sorted(set(map(level, cells))):
+        wanted = missing(_of_level(family, number))
+        failed |= _waiting(wanted) if keep_going else {}
+        left = [cell for cell in wanted if cell.label not in failed]
         failed |= side_by_side(left, jobs, keep_going)
         cells = _of_level(family, number)  # as they are asked for now
         others = [cell for cell in missing(cells) if cell.label not in failed]
@@ -127,34 +129,39 @@ def launch(family: str, jobs: int, keep_going: bool = False) -> Failed:
     return failed
 
 
-def _check_order(cells: list[Cell]) -> None:
-    """RunError where a cell comes after one that is neither kept nor trained here, FeaturesError
-    where there is nothing to train on: before any is trained."""
-    here = {cell.label for cell in cells}
+def _check_features(cells: list[Cell]) -> None:
+    """FeaturesError where there is nothing to train on, before a worker is started for it."""
     left = missing(cells)
-    for cell in left:
+    for name in ("train.npy", "train.csv", "dev.npy", "dev.csv") if left else ():
+        if not (file := left[0].features / name).is_file():
+            raise FeaturesError(f"{file} is missing; run `dvc repro features`")
+
+
+def _check_order(cells: list[Cell]) -> None:
+    """RunError where a cell comes after one that is neither kept nor trained here; hours later it
+    would be too late to say so."""
+    here = {cell.label for cell in cells}
+    for cell in missing(cells):
         for before in cell.after:
             if before.label not in here and not before.is_in(before.kept):
                 raise RunError(
                     f"{cell.label} comes after {before.label}, which is not finished; run "
                     f"`python -m harness.launch --family {family_of(before.name)}` first"
                 )
-    for name in ("train.npy", "train.csv", "dev.npy", "dev.csv") if left else ():
-        if not (file := left[0].features / name).is_file():
-            raise FeaturesError(f"{file} is missing; run `dvc repro features`")
 
 
 def _of_level(family: str, number: int) -> list[Cell]:
     return [cell for cell in asked_for(family) if level(cell) == number]
 
 
-def _after_failed(cells: list[Cell], failed: Failed) -> Failed:
-    """Those of the cells that come after one that failed."""
-    found = {}
-    for cell in missing(cells):
-        if before := next((each.label for each in cell.after if each.label in failed), None):
-            found[cell.label] = f"it comes after {before}, which failed"
-    return found
+def _waiting(cells: list[Cell]) -> Failed:
+    """Those that come after one that is not finished, because it failed."""
+    found = {cell.label: cell.unfinished() for cell in cells}
+    return {
+        label: f"it comes after {before.label}, which is not finished"
+        for label, before in found.items()
+        if before
+    }
 
 
 def keep(cells: list[Cell]) -> bool:

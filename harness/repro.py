@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.config.rows import TABLE2, families, read_family
+from harness.config.rows import TABLE2, Family, families, read_family
 from harness.launch import ALL, SOME_FAILED
 from harness.options import JOBS, whole
 from harness.processes import WATCHED, end_with_parent, locked
@@ -38,14 +38,15 @@ def main() -> None:
     asked = parser.parse_args()
     if "MAKELEVEL" in os.environ:
         end_with_parent()
+    others = families()[1:] if asked.family == ALL else [asked.family]
+    wanted = [read_family(name) for name in dict.fromkeys([TABLE2, *others])]
     with locked(Path("scratch", "repro.lock"), "`make repro` in this clone"):
-        reproduce(asked.family, asked.jobs, asked.keep_going)
+        reproduce(wanted, asked.family, asked.jobs, asked.keep_going)
 
 
-def reproduce(family: str, jobs: int, keep_going: bool) -> None:
-    """Table 2 and, beside it, another family or all of them."""
-    others = families()[1:] if family == ALL else [family] if family != TABLE2 else []
-    names = [read_family(name).name for name in [TABLE2, *others]]  # that there are such
+def reproduce(wanted: list[Family], family: str, jobs: int, keep_going: bool) -> None:
+    """Table 2, which is wanted first, and then the others: one `family` or all."""
+    others = wanted[1:]
     dvc("features")
     failed = launch(TABLE2, jobs, keep_going)
     if not failed:
@@ -53,10 +54,10 @@ def reproduce(family: str, jobs: int, keep_going: bool) -> None:
     if others:
         failed |= launch(family, jobs, keep_going)
         if not failed:
-            dvc(*(read_family(name).stage(last) for name in others for last in ("table", "draw")))
+            dvc(*(each.stage(last) for each in others for last in ("table", "draw")))
     if failed:
-        for name in names:
-            call([sys.executable, "-m", "stages.partial", name])
+        for each in wanted:
+            call([sys.executable, "-m", "stages.partial", each.name])
         sys.exit(1)
 
 

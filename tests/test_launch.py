@@ -10,7 +10,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from harness import launch
-from harness.errors import RunError
+from harness.errors import FeaturesError, RunError
 from harness.launch import asked_for, missing
 from harness.learning.cell import read_cell
 from tests.clone import make_ready
@@ -146,7 +146,7 @@ def test_rows_that_come_after_others_train_when_these_are_finished(launched, mon
 
 def test_a_row_that_comes_after_a_missing_one_is_refused_with_the_command(made):
     with_students(made)
-    for row in ("mine/first", "table2/cnn10"):
+    for row in ("mine/first", "mine/resnet18", "table2/cnn10"):
         shutil.rmtree(made / "runs" / "toy" / row)
     done = run("harness.launch", "--family", "mine", folder=made)
     assert done.returncode == 1
@@ -154,6 +154,17 @@ def test_a_row_that_comes_after_a_missing_one_is_refused_with_the_command(made):
         "error: mine/first-1 comes after table2/cnn10-1, which is not finished; run "
         "`python -m harness.launch --family table2` first\n"
     )
+    assert "mine/resnet18-1" in labels("mine")  # which could have been trained, was not
+
+
+@pytest.mark.parametrize("name", ["train.npy", "train.csv", "dev.npy", "dev.csv"])
+def test_a_launch_without_features_names_the_file_and_starts_no_worker(tree, monkeypatch, name):
+    (tree / "features" / "toy" / name).unlink()
+    monkeypatch.setattr(launch, "side_by_side", lambda *arguments: pytest.fail("it trains"))
+    with pytest.raises(
+        FeaturesError, match=rf"^features/toy/{name} is missing; run `dvc repro features`$"
+    ):
+        launch.launch("table2", 2)
 
 
 def test_a_fault_in_a_worker_is_one_line(tree):

@@ -8,10 +8,10 @@ import pytest
 
 from tests.clone import ROWS, clone, environment, make_ready, small_params
 from tests.test_killed import SMALL, outputs
+from tests.verdict.small import commit, git
 
 TINY = SMALL | {"seeds": [1], "families": {}}
 ONE_ROW = {"table2": {"cnn10": ROWS["table2"]["cnn10"]}, "rows": {}, "after": {}}
-WHO = ("-c", "user.name=a", "-c", "user.email=a@example.org")
 NO_IDENTITY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 ASCII = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 THREADS = {f"{name}_NUM_THREADS": "1000" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
@@ -31,10 +31,6 @@ SURROUNDINGS = {  # what is odd: how the repository is cloned, the clone's name,
         {"HOME": None, "SHELL": None, **NO_IDENTITY, **ASCII, **THREADS},
     ),
 }
-
-
-def git(folder, *arguments):
-    subprocess.run(["git", *WHO, *arguments], cwd=folder, check=True, capture_output=True)
 
 
 def make(folder, *arguments, **changes):
@@ -63,8 +59,7 @@ def origin(tmp_path_factory):
     folder.mkdir()
     make_ready(clone(folder))
     small_params(folder, ONE_ROW, **TINY)
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "Begin")
+    commit(folder, "Begin")
     return folder
 
 
@@ -167,5 +162,7 @@ def test_a_command_in_a_sub_folder_says_where_it_belongs(origin):
             check=False,
         )
         assert done.returncode in (1, 2)
-        assert done.stderr.startswith("error: params.yaml"), done.stderr
+        assert done.stderr.startswith("error: "), done.stderr
+        assert done.stderr.endswith(".yaml is missing; run from the repository's root\n")
         assert done.stderr.count("\n") == 1
+        assert not (origin / "profiles" / "scratch").exists()
