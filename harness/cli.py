@@ -1,4 +1,7 @@
-"""harness <command>: each command's module is imported only when it is called."""
+"""Is Table 2 reproduced, what moved, which clips fail, will a row train?
+
+Each command's module is imported only when it is called.
+"""
 
 import argparse
 import sys
@@ -6,12 +9,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, RunError
 from harness.options import CORES, JOBS, positive, whole
 from harness.stage import run
 
 LARGEST = 2**32 - 1  # a seed
 DAY = 86_400.0  # seconds
+CLONE = ("params.yaml", "rows.yaml", "dvc.yaml")  # one of them is there, even in a broken clone
+EXAMPLES = """\
+what people do:
+  make the paper's table       make repro
+  see whether it is theirs     harness check
+  see what a branch changes    harness diff main
+  hear where a row fails       harness listen --row cnn14-rrtn --against cnn14
+  try their own row            harness validate && make family F=mine
+
+exit status:
+  0    it is done; check: nothing fails; diff --exit-code: nothing differs
+  1    an error in one line; check: something fails; diff: something differs
+  2    the command line is not understood, or there is nothing here to work on
+  130  it was interrupted
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -20,16 +38,63 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _call(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="harness", description=__doc__)
+    options = command_line().parse_args(arguments)
+    if options.command is not _simulate:  # which draws all that it needs
+        _check_clone()
+    options.command(options)
+
+
+def command_line() -> argparse.ArgumentParser:
+    """All commands; what is parsed has the one to call as `command`."""
+    parser = argparse.ArgumentParser(
+        prog="harness",
+        description=(__doc__ or "").partition("\n")[0],
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
-    _add_validate(commands)
-    _add_simulate(commands)
     _add_check(commands)
     _add_diff(commands)
+    _add_listen(commands)
+    _add_validate(commands)
     _add_bench(commands)
+    _add_simulate(commands)
     _add_readme(commands)
-    options = parser.parse_args(arguments)
-    options.command(options)
+    return parser
+
+
+def _check_clone() -> None:
+    """Status 2 and one line where the package is installed, but no clone is here."""
+    if not any(Path(name).is_file() for name in CLONE):
+        _refuse(
+            RunError(
+                f"{Path.cwd()} is no clone of rrtn-harness, and this command reads the rows, "
+                "profiles, data and results of one; clone the repository and run it in its root"
+            )
+        )
+
+
+def _add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "a local page to hear and see the clips that a row predicts worst"
+    parser = commands.add_parser("listen", help=text, description=text)
+    parser.add_argument("--row", required=True, help="one of rows.yaml, e.g. cnn14-rrtn")
+    parser.add_argument(
+        "--against", metavar="ROW", help="also the clips on which these two are furthest apart"
+    )
+    clips, megabytes = whole(1, 1000), whole(0, 10_000)
+    parser.add_argument("--clips", type=clips, default=12, help="of each list (default: 12)")
+    parser.add_argument(
+        "--limit", metavar="MB", type=megabytes, default=20, help="all sounds (default: 20)"
+    )
+    where = "where the page goes, outside of git (default: below scratch/)"
+    parser.add_argument("--out", metavar="FILE", help=where)
+    parser.set_defaults(command=_listen)
+
+
+def _listen(options: argparse.Namespace) -> None:
+    from harness.report.listen import listen
+
+    listen(options)
 
 
 def _add_validate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -19,12 +19,15 @@ from concurrent.futures import (
     wait,
 )
 from functools import partial
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
-from harness.config.rows import TABLE2, families, family_of, read_rows
+from harness.board import Board, Planned
+from harness.config.rows import TABLE2, Row, families, family_of, read_rows
 from harness.config.strict import profile
 from harness.errors import FeaturesError, HarnessError, RunError
+from harness.learning import progress
 from harness.learning.cell import Cell, cells_of, remove_others
 from harness.options import JOBS, whole
 from harness.portable import choose
@@ -34,13 +37,15 @@ from harness.stage import run, short_of
 
 ALL = "all"
 SOME_FAILED = 3  # the status of a launch that kept going: the other cells are finished
+CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
 Failed = dict[str, str]  # a cell's label and why it failed
 
 
-def start_trainer(arithmetic: str) -> None:
-    """What a worker does first, before it loads torch."""
+def start_trainer(arithmetic: str, heard: "SimpleQueue[Any]") -> None:
+    """What a worker does first, before it loads torch; the launch shows what it tells."""
     start_worker()
     choose(arithmetic)
+    progress.told.append(heard.put)
 
 
 def validate() -> None:
@@ -106,19 +111,21 @@ def launch(family: str, jobs: int, keep_going: bool = False) -> Failed:
     _check_features(cells)
     if not keep_going:
         _check_order(cells)
-    for number in sorted(set(map(level, cells))):
-        wanted = missing(_of_level(family, number))
-        failed |= _waiting(wanted) if keep_going else {}
-        left = [cell for cell in wanted if cell.label not in failed]
-        failed |= side_by_side(left, jobs, keep_going)
-        cells = _of_level(family, number)  # as they are asked for now
-        others = [cell for cell in missing(cells) if cell.label not in failed]
-        if others:
-            raise RunError(
-                f"parameters, features or code changed during the training, and {len(others)} "
-                f"cells ({others[0].label} first) are others now; run it again"
-            )
-        changed |= keep(cells)
+    planned = {cell.label: plan(cell) for cell in missing(cells)}
+    with Board(planned, jobs, CONTEXT.SimpleQueue()) as board:
+        for number in sorted(set(map(level, cells))):
+            wanted = missing(_of_level(family, number))
+            failed |= _waiting(wanted) if keep_going else {}
+            left = [cell for cell in wanted if cell.label not in failed]
+            failed |= side_by_side(left, jobs, board, keep_going)
+            cells = _of_level(family, number)  # as they are asked for now
+            others = [cell for cell in missing(cells) if cell.label not in failed]
+            if others:
+                raise RunError(
+                    f"parameters, features or code changed during the training, and {len(others)} "
+                    f"cells ({others[0].label} first) are others now; run it again"
+                )
+            changed |= keep(cells)
     cells = asked_for(family)
     seeds = {cell.kept.parent: [c.seed for c in cells if c.name == cell.name] for cell in cells}
     for row, asked in seeds.items():
@@ -127,6 +134,14 @@ def launch(family: str, jobs: int, keep_going: bool = False) -> Failed:
         unfinished = {cell.name for cell in cells if cell.label in failed}
         _record([name for name in dict.fromkeys(c.name for c in cells) if name not in unfinished])
     return failed
+
+
+def plan(cell: Cell) -> Planned:
+    """What the board has to know of a cell before it starts."""
+    row = cell.row
+    if isinstance(row, Row):
+        return Planned(cell.readings.epochs, f"{row.encoder.name}, {len(row.views)} views")
+    return Planned(0, "made")
 
 
 def _check_features(cells: list[Cell]) -> None:
@@ -174,16 +189,17 @@ def keep(cells: list[Cell]) -> bool:
     return bool(staged)
 
 
-def side_by_side(cells: list[Cell], jobs: int, keep_going: bool = False) -> Failed:
+def side_by_side(cells: list[Cell], jobs: int, board: Board, keep_going: bool = False) -> Failed:
     """Train cells in `jobs` processes; → those that failed, where it keeps going. Else a fault ends
     it: the cells that run are finished, no others."""
     if not cells:
         return {}
-    context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
-    start = partial(start_trainer, cells[0].train.arithmetic)
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=start) as pool:
+    start = partial(start_trainer, cells[0].train.arithmetic, board.queue)
+    with ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=start) as pool:
         pool.submit(told, "validation", validate).result()
         waiting = {pool.submit(told, cell.label, train, cell): cell for cell in cells}
+        for future, cell in waiting.items():
+            future.add_done_callback(partial(tell, board, cell.label))
         if not keep_going:
             done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
             for future in waiting:
@@ -195,8 +211,15 @@ def side_by_side(cells: list[Cell], jobs: int, keep_going: bool = False) -> Fail
     if len(cells) == 1:
         return failed | {cell.label: _say(cell, BrokenExecutor()) for cell in killed}
     for cell in missing(killed):  # one killed process ends them all: which cell is to blame?
-        failed |= side_by_side([cell], 1, keep_going)
+        board.queue = CONTEXT.SimpleQueue()  # whoever was killed may hold the lock of the other one
+        failed |= side_by_side([cell], 1, board, keep_going)
     return failed
+
+
+def tell(board: Board, label: str, future: "Future[None]") -> None:
+    """Let the board know that a cell is made, if it is."""
+    if not future.cancelled() and not future.exception():
+        board.queue.put(label)
 
 
 def _failed(waiting: dict[Future[None], Cell]) -> tuple[Failed, list[Cell]]:

@@ -22,6 +22,7 @@ from harness.processes import WATCHED, end_with_parent, locked
 from harness.recording import DVC, whole_locks
 from harness.stage import GO_ON, run
 
+REPORT = ("--force", "--single-item", "report")  # DVC does not see which families have results
 TOLD = 5  # seconds in which the others end by themselves on Ctrl-C, which a terminal tells to all
 ENDING = 60  # seconds that they may take to put away what they are at
 
@@ -55,6 +56,7 @@ def reproduce(wanted: list[Family], family: str, jobs: int, keep_going: bool) ->
         failed |= launch(family, jobs, keep_going)
         if not failed:
             dvc(*(each.stage(last) for each in others for last in ("table", "draw")))
+            dvc(*REPORT)
     if failed:
         for each in wanted:
             call([sys.executable, "-m", "stages.partial", each.name])
@@ -68,10 +70,10 @@ def launch(family: str, jobs: int, keep_going: bool) -> bool:
     return status == SOME_FAILED
 
 
-def dvc(*targets: str) -> None:
-    """`dvc repro`, of all stages of dvc.yaml if no target is named."""
+def dvc(*arguments: str) -> None:
+    """`dvc repro`, of all stages of dvc.yaml if none is named."""
     with whole_locks():
-        call([*DVC, "repro", *targets])
+        call([*DVC, "repro", *arguments])
 
 
 def call(command: Sequence[str], *passes: int) -> int:

@@ -111,6 +111,7 @@ def clone(folder):
     (folder / ".dvc").mkdir()
     for name in ("config", ".gitignore"):
         shutil.copy(REPOSITORY / ".dvc" / name, folder / ".dvc")
+    shutil.copytree(REPOSITORY / ".dvc" / "plots", folder / ".dvc" / "plots")
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     return folder
 

@@ -76,11 +76,19 @@ def test_the_readme_counts_what_the_audit_found():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     audit = (ROOT / "results/paper/audit.md").read_text(encoding="utf-8")
     line = next(line for line in audit.splitlines() if line.startswith("| All "))
-    _, checked, holds, possible, _, fails = [int(cell) for cell in line.split("|")[2:-1]]
-    assert (
-        f"of {checked} numbers that can be checked, {holds} hold, {possible} are possible" in readme
+    _, checked, holds, *rest = [int(cell) for cell in line.split("|")[2:-1]]
+    _, table = audit.split("| what does not simply hold hangs on ", 1)
+    lines = [line.split("|") for line in table.split("\n\n")[0].splitlines()[2:]]
+    causes = [(line[1].strip(), line[2].strip()) for line in lines]
+    faults, conditions = (
+        [cause for cause, verdict in causes if verdict == wanted]
+        for wanted in ("fails", "possible only if")
     )
-    assert f"{fails} fail (" in readme
+    assert len(causes) == 6
+    assert f"of {checked} numbers that can be checked, {holds} hold" in readme
+    assert f"The other {sum(rest)} hang on six causes" in readme
+    assert f"{len(faults)} faults ({', '.join(faults)})" in readme
+    assert f"{len(conditions)} conditions ({', '.join(conditions)})" in readme
 
 
 def test_the_committed_bench_is_its_json_rendered_and_its_goals_stand_in_the_readme():

@@ -23,6 +23,7 @@ from harness.config.statistics import Statistics
 from harness.config.strict import block, parse, profile, section
 from harness.config.training import Train
 from harness.paper import read_paper
+from harness.repro import REPORT
 from harness.verdict.staleness import staleness
 from tests.clone import PARAMS, SYNTHETIC, clone, dvc, run, small_params, stale, write
 
@@ -141,6 +142,7 @@ FLOORS = [
         "stage",
         "allocation",
         "arrays",
+        "board",
         "config",
         "corpora",
         "paper",
@@ -156,6 +158,7 @@ FLOORS = [
     {"launch", "verdict"},
     {"extras", "repro"},
     {"stages", "cli"},
+    {"__main__"},
 ]
 
 
@@ -327,6 +330,7 @@ ROWS, SEEDS = ["cnn10", "cnn10-rrtn-ruwl"], [1, 2]
 TRAIN = {f"train@{row}" for row in ROWS}
 BEFORE = {"source", "download", "features"}
 AFTER = {"collect", "statistics", "table", "draw"}
+LAST = AFTER | {"report"}  # of Table 2, whose page has all families
 READINGS = ["table@readings", "draw@readings"]
 LISTED = ["table2/cnn10-rrtn-ruwl", "ccc-pooled"]
 OF_READINGS = {f"families/dvc.yaml:{stage}@readings" for stage in AFTER}
@@ -334,15 +338,15 @@ CELL = {"predictions.npz", "history.csv", "weights.csv", "metrics.json", "record
 
 
 def reproduced(jobs, folder):
-    """A small clone after the three commands of `make repro`; its cells are recorded by the second,
-    so that the third runs none."""
+    """A small clone after the three commands of `make repro`, and what they wrote; its cells are
+    recorded by the second, so that the third runs none."""
     clone(folder)
     small_params(folder)
     assert stages_run(dvc(folder, "repro", "features")) == BEFORE
     launched = run(folder, sys.executable, "-m", "harness.launch", "--jobs", str(jobs))
     assert launched.returncode == 0, launched.stderr
-    assert stages_run(dvc(folder, "repro")) == {"table1", "audit", *AFTER}
-    return folder
+    assert stages_run(dvc(folder, "repro")) == {"table1", "audit", *LAST}
+    return folder, written(folder)
 
 
 @pytest.fixture(scope="module")
@@ -356,8 +360,8 @@ def clones(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tree(clones):
     patch = pytest.MonkeyPatch()
-    patch.setenv("DVC_SITE_CACHE_DIR", str(clones[0] / ".dvc" / "site"))
-    yield clones[0]
+    patch.setenv("DVC_SITE_CACHE_DIR", str(clones[0][0] / ".dvc" / "site"))
+    yield clones[0][0]
     patch.undo()
 
 
@@ -423,6 +427,16 @@ def test_a_second_family_is_made_by_the_same_stages_and_compared_with_table_2(fa
     assert staleness(family).reasons == {}
 
 
+def test_the_page_has_a_family_when_make_made_one(family):
+    """DVC does not see it; `make family` ends with this command, which its lock records."""
+    page = family / "results" / "small" / "report.html"
+    before = page.read_text(encoding="utf-8")
+    assert "make family F=readings" not in before
+    dvc(family, "repro", *REPORT)
+    assert "make family F=readings" in page.read_text(encoding="utf-8")
+    assert stale(family) == set()
+
+
 def written(tree):
     """What a run writes and git has: results and both locks, path → bytes."""
     files = [tree / "dvc.lock", *(f for f in (tree / "results").rglob("*") if f.is_file())]
@@ -430,10 +444,7 @@ def written(tree):
 
 
 def test_two_clones_end_with_the_same_bytes_however_many_jobs_they_run(clones):
-    one, other = (
-        {path: content for path, content in written(clone).items() if "/readings" not in path}
-        for clone in clones  # a test may have made that family in one of them
-    )
+    one, other = (files for _, files in clones)
     assert {
         "dvc.lock",
         "results/small/table2.json",
@@ -455,7 +466,7 @@ def test_a_second_repro_runs_nothing_and_changes_no_byte(tree):
 
 def test_what_follows_the_cells_is_made_again_to_the_byte(tree):
     before = written(tree)
-    order = ["collect", "statistics", "table", "draw", "audit"]
+    order = ["collect", "statistics", "table", "draw", "audit", "report"]
     output = dvc(tree, "repro", "--force", "--no-run-cache", "--single-item", *order)
     assert stages_run(output) == set(order)
     assert written(tree) == before
@@ -466,24 +477,24 @@ def other_scale(params, rows):
 
 
 EDITS = {
-    "a row": (other_scale, {"train@cnn10-rrtn-ruwl", *AFTER}),
+    "a row": (other_scale, {"train@cnn10-rrtn-ruwl", *LAST}),
     "a row of another family": (
         lambda params, rows: rows["rows"]["readings/ccc-pooled"].update(longer=2),
-        set(),
+        {"report"},
     ),
-    "a seed": (lambda params, rows: params["seeds"].append(3), TRAIN | AFTER),
+    "a seed": (lambda params, rows: params["seeds"].append(3), TRAIN | LAST),
     "the train block": (
         lambda params, rows: params["train"].update(learning_rate=0.5),
-        TRAIN | AFTER,
+        TRAIN | LAST,
     ),
     "a reading": (
         lambda params, rows: params["readings"].update(ccc_loss="pooled"),
-        TRAIN | AFTER,
+        TRAIN | LAST,
     ),
     "a family": (lambda params, rows: params["families"].update(mine={}), set()),
     "resamples": (
         lambda params, rows: params["statistics"].update(resamples=300),
-        {"statistics", "table", "draw"},
+        {"statistics", "table", "draw", "report"},
     ),
 }
 
@@ -504,19 +515,21 @@ def test_a_new_family_leaves_every_trained_row_as_it_is(family, settings):
     trained = {stage for stage in stale(family, families=True) if "train" in stage}
     assert trained == {"families/dvc.yaml:train@mine/louder"}
     asked = set(staleness(family).reasons)
-    assert asked == {*trained, *(f"families/dvc.yaml:{stage}@mine" for stage in AFTER)}
+    own = {f"families/dvc.yaml:{stage}@mine" for stage in AFTER}
+    assert asked == {*trained, *own, "report"}
 
 
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("harness/learning/specaugment.py", TRAIN | AFTER),
-        ("harness/features.py", {"features"} | TRAIN | AFTER),
-        ("harness/corpora/synthetic.py", BEFORE | {"table1"} | TRAIN | AFTER),
-        ("harness/description/duplicates.py", {"table1"}),
-        ("harness/evaluation/rendering.py", AFTER),
-        ("parts/__init__.py", TRAIN | AFTER),
-        ("paper.yaml", {"table", "draw", "table1", "audit"}),
+        ("harness/learning/specaugment.py", TRAIN | LAST),
+        ("harness/features.py", {"features"} | TRAIN | LAST),
+        ("harness/corpora/synthetic.py", BEFORE | {"table1"} | TRAIN | LAST),
+        ("harness/description/duplicates.py", {"table1", "report"}),
+        ("harness/evaluation/rendering.py", LAST),
+        ("harness/report/page/style.css", {"report"}),
+        ("parts/__init__.py", TRAIN | LAST),
+        ("paper.yaml", {"table", "draw", "table1", "audit", "report"}),
     ],
 )
 def test_editing_a_module_makes_stale_what_may_use_it(tree, file, expected):
@@ -552,7 +565,7 @@ def test_a_corpus_in_hume_vbs_layout_goes_the_same_way(tree, settings):
     rows = settings[1] | {"table2": {"cnn10": settings[1]["table2"]["cnn10"]}, "rows": {}}
     small_params(tree, rows, profile="hume-small", corpus=corpus, seeds=[1], families={})
     ran = stages_run(dvc(tree, "repro"))
-    assert ran == {*BEFORE, "table1", "train@cnn10", *AFTER}
+    assert ran == {*BEFORE, "table1", "train@cnn10", *LAST}
     assert_table(tree, "hume-small", "hume-vb", ["cnn10"], [1])
     for split in ("train", "dev"):  # the same sound and labels, so the same features
         for kind in ("npy", "csv"):
@@ -584,7 +597,7 @@ def test_launched_cells_are_recorded_at_once_and_only_new_ones_are_trained(tree,
     write(tree, *settings)
     launched = run(tree, sys.executable, "-m", "harness.launch", "--jobs", "1")
     assert launched.returncode == 0, launched.stderr
-    assert stages_run(dvc(tree, "repro")) == AFTER
+    assert stages_run(dvc(tree, "repro")) == LAST
     assert_table(tree, "small", "synthetic", ROWS, [*SEEDS, 3])
     assert cell.stat().st_mtime_ns == before
 

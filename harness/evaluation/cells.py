@@ -135,7 +135,7 @@ def _result(folder: Path, full: str, seed: int, labels: Labels) -> CellResult:
         if not (folder / name).is_file():
             raise RunError(f"incomplete, {folder / name} is missing")
     metrics = _metrics(folder / "metrics.json", full, seed)
-    predictions = _predictions(folder / "predictions.npz", labels)
+    predictions = read_predictions(folder / "predictions.npz", labels)
     sums = {}
     for selection in [*SELECTIONS, *(["held_out"] if "held_out" in metrics else [])]:
         if selection not in predictions:
@@ -173,8 +173,11 @@ def _metrics(path: Path, full: str, seed: int) -> dict[str, Any]:
     return metrics
 
 
-def _predictions(path: Path, labels: Labels) -> dict[str, Array]:
-    """Selection → [epochs, clips, targets] in the order of `labels`."""
+def read_predictions(path: Path, labels: Labels) -> dict[str, Array]:
+    """Selection → [epochs, clips, targets] in the order of `labels`.
+
+    Raises RunError for a file that is broken, about other clips or targets, or not finite.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}

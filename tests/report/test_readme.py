@@ -81,3 +81,13 @@ def test_readme_has_the_numbers_of_the_committed_results(monkeypatch):
 
 def cells_of(line):
     return [cell.strip() for cell in line.split("|")]
+
+
+def test_what_needs_no_network_stands_beside_the_highest_score_where_it_was_made(results):
+    assert "ridge" not in filled(block("facts/toy"), results)
+    (results / "toy" / "floors.json").write_text(
+        json.dumps({"rows": [row("table2/resnet18"), {**row("ridge"), "ccc": 0.3216}]})
+    )
+    found = filled(block("facts/toy"), results)
+    assert "A ridge on statistics of the log-mel: 0.322." in found
+    assert "Trees" not in found

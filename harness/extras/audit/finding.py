@@ -15,7 +15,8 @@ HOLDS, CONDITION, UNDECIDED, FAILS = VERDICTS = (
 class Finding:
     """`sentence` says why; after `possible only if` it goes on with the condition. `numbers`:
     dotted places in paper.yaml of the printed numbers that the verdict is about. `values`: what was
-    calculated, for machines."""
+    calculated, for machines. `cause`: what is behind it where it does not hold; findings with the
+    same cause are one fault, or hang on one condition."""
 
     id: str
     where: str
@@ -24,6 +25,7 @@ class Finding:
     calculation: str
     numbers: tuple[str, ...] = ()
     values: dict[str, float | int | None] = field(default_factory=dict)
+    cause: str = ""
 
 
 def worst(verdicts: Iterable[str]) -> str:

@@ -93,9 +93,9 @@ def _cell(paper: Paper, gain: PrintedGain) -> Finding:
             f"they give {_text(possible, 2)}."
         )
     values = {"gain": nominal, "lowest": possible[0], "highest": possible[1]}
-    return Finding(
-        gain.place, label(paper, gain), verdict, sentence, calculation, (gain.place,), {**values}
-    )
+    cause = "" if verdict == HOLDS else _of(gain.row)
+    where, numbers = label(paper, gain), (gain.place,)
+    return Finding(gain.place, where, verdict, sentence, calculation, numbers, {**values}, cause)
 
 
 def joint_findings(paper: Paper) -> list[Finding]:
@@ -144,12 +144,14 @@ def _column(paper: Paper, name: str, columns: Sequence[str]) -> Finding:
         sentence += f". {follow}."
     where = f"Table 2, {what}"
     values = _ends(ranges)
-    return Finding(f"table2.{name}", where, verdict, sentence, calculation, numbers, values)
+    cause = "" if verdict == HOLDS else _freeing(printed, cells, list(narrowed))
+    return Finding(f"table2.{name}", where, verdict, sentence, calculation, numbers, values, cause)
 
 
 def _ranges(paper: Paper) -> list[Finding]:
     printed, cells = scores(paper), gains(paper)
     conflicts = smallest_conflicts(printed, cells)
+    narrowed = [row for row in printed if not _free(printed, cells, row)]
     found = []
     for row, number in printed.items():
         ends, place = allowed(printed, cells, {row: 1}), f"table2.{row}.ccc"
@@ -177,8 +179,39 @@ def _ranges(paper: Paper) -> list[Finding]:
                 f"rounding alone {_text(rounded, number.decimals + 1)}"
             )
         values = {} if ends is None else {"lowest": ends[0], "highest": ends[1]}
-        found.append(Finding(place, where, verdict, sentence, calculation, (place,), {**values}))
+        cause = "" if verdict == HOLDS else _freeing(printed, cells, [row], narrowed)
+        numbers = (place,)
+        found.append(
+            Finding(place, where, verdict, sentence, calculation, numbers, {**values}, cause)
+        )
     return found
+
+
+def _free(printed: Mapping[str, Printed], cells: Sequence[PrintedGain], row: str) -> bool:
+    """Whether the gains leave a printed Ĉ as it is printed."""
+    ends = allowed(printed, cells, {row: 1})
+    return ends is not None and inside(printed[row].value, ends)
+
+
+def _freeing(
+    printed: Mapping[str, Printed],
+    cells: Sequence[PrintedGain],
+    rows: Sequence[str],
+    others: Sequence[str] = (),
+) -> str:
+    """The one row without whose gains every Ĉ of `rows` holds as printed; of several the one that
+    sets most of `others` free."""
+    without = {row: [cell for cell in cells if cell.row != row] for row in printed}
+    causes = [
+        row for row, rest in without.items() if all(_free(printed, rest, each) for each in rows)
+    ]
+    if not causes or not rows:
+        return "several gains together"
+    return _of(max(causes, key=lambda c: sum(_free(printed, without[c], row) for row in others)))
+
+
+def _of(row: str) -> str:
+    return f"the gains of {row}"
 
 
 def _place(name: str) -> str:

@@ -135,7 +135,14 @@ def _row(paper: Paper, name: str, units: int) -> Finding:
             )
         sentence += "."
     where = f"Table 2, {row.label}, # Param (M)"
-    return Finding(place, where, verdict, sentence, calculation, (place,), {**readings})
+    cause = "" if verdict == HOLDS else _cause([name])
+    return Finding(place, where, verdict, sentence, calculation, (place,), {**readings}, cause)
+
+
+def _cause(rows: list[str]) -> str:
+    """Behind what does not fit: the counts of the rows' encoders, with or without projector."""
+    named = dict.fromkeys(encoder(row) + "-rrtn" * (row != encoder(row)) for row in rows)
+    return f"the parameters of {', '.join(named)}"
 
 
 def _rise(paper: Paper, name: str, units: int) -> Finding:
@@ -170,6 +177,7 @@ def _rise(paper: Paper, name: str, units: int) -> Finding:
         f"({size} + 1) · {units} = {linear(size, units) / MILLION:.3f} M",
         (),
         {"lowest": rise[0], "highest": rise[1], "projector": linear(size, units)},
+        "" if fits else _cause([name]),
     )
 
 
@@ -181,18 +189,20 @@ def _one_reading(paper: Paper, twins: list[str], units: int) -> Finding:
         for reading, count in counts(name, units).items():
             fits.setdefault(reading, []).extend([name] if inside(count, wanted) else [])
     best = max(fits, key=lambda reading: len(fits[reading]))
+    others = [name for name in twins if name not in fits[best]]
     alike = [reading for reading in fits if len(fits[reading]) == len(fits[best])]
     if len(fits[best]) == len(twins):
         verdict, sentence = HOLDS, f"A projector with {' or '.join(alike)} fits every row."
     else:
         verdict = FAILS
-        rest = ", ".join(name for name in twins if name not in fits[best])
         sentence = (
-            f"No reading fits all; a projector with {' or '.join(alike)} fits all but {rest}."
+            f"No reading fits all; a projector with {' or '.join(alike)} fits all but "
+            f"{', '.join(others)}."
         )
     calculation = "; ".join(
         f"{reading}: {len(rows)} of {len(twins)} rows" for reading, rows in fits.items()
     )
     values = {reading: len(rows) for reading, rows in fits.items()}
     where = "Table 2, # Param (M), all RRTN rows"
-    return Finding("table2.projector", where, verdict, sentence, calculation, (), {**values})
+    cause = _cause(others) if others else ""
+    return Finding("table2.projector", where, verdict, sentence, calculation, (), {**values}, cause)

@@ -29,6 +29,7 @@ from harness.extras.audit.significance import (
 )
 from harness.paper import Paper, Printed
 
+CHECKS = 5  # sections before those that test differences between rows
 DIGITS = 6  # beyond these, a solver's last bits depend on the machine
 GROUPS = {  # printed numbers of a kind: how their places in paper.yaml begin and end
     "Table 1": ("table1.", ""),
@@ -147,18 +148,46 @@ def markdown(audit: dict[str, Any]) -> str:
         + " A number has the gravest verdict of the findings about it, so a sum that does not add "
         "up counts against all its terms.",
         *_unchecked(audit),
+        _causes(audit),
         _table(["findings", "all", *VERDICTS], sections),
         "## What does not simply hold",
         "\n".join(
             f"- **{found['where']}**: {_verdict(found)} {found['sentence']}"
-            for section in audit["sections"][:5]
+            for section in audit["sections"][:CHECKS]
             for found in section["findings"]
             if found["verdict"] != HOLDS
         )
-        + "".join(map(_not_significant, audit["sections"][5:])),
+        + "".join(map(_not_significant, audit["sections"][CHECKS:])),
         *(part for section in audit["sections"] for part in _chapter(section)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def causes(audit: dict[str, Any]) -> dict[str, tuple[str, int, int]]:
+    """What is behind all that does not hold → verdict, printed numbers, findings; tests of
+    differences between rows left out."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for section in audit["sections"][:CHECKS]:
+        for finding in section["findings"]:
+            if finding["cause"]:
+                found.setdefault(finding["cause"], []).append(finding)
+    return {
+        cause: (
+            worst(each["verdict"] for each in about),
+            len({place for each in about for place in each["numbers"]}),
+            len(about),
+        )
+        for cause, about in found.items()
+    }
+
+
+def _causes(audit: dict[str, Any]) -> str:
+    order = list(VERDICTS)
+    lines = sorted(causes(audit).items(), key=lambda pair: -order.index(pair[1][0]))
+    return _table(
+        ["what does not simply hold hangs on", "verdict", "printed numbers", "findings"],
+        [[cause, *facts] for cause, facts in lines],
+    )
 
 
 def _chapter(section: dict[str, Any]) -> Iterator[str]:
@@ -236,7 +265,7 @@ def summary(audit: dict[str, Any]) -> str:
     lines = [f"{sum(found.values())} of {printed} printed numbers checked: {verdicts}."]
     lines += [
         f"{finding['verdict']}: {finding['where']}: {finding['sentence']}"
-        for section in audit["sections"][:5]
+        for section in audit["sections"][:CHECKS]
         for finding in section["findings"]
         if finding["verdict"] == FAILS
     ]

@@ -228,4 +228,5 @@ def _significance(
         calculation,
         (f"claims.{claim.id}.level",),
         {"units_needed": needed, **n},
+        "" if verdict == HOLDS else "the claimed significance",
     )

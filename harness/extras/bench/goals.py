@@ -192,5 +192,5 @@ GOALS = (
     ),
     Goal("no-op dvc repro, s", 2, False, _seconds("no_op"), _dvc_alone),
     Goal("a cell's time outside its epochs, s", 3, False, _seconds("cell"), _torch_alone),
-    Goal("cold make repro, s", 360, False, _seconds("cold"), _cold_parts),
+    Goal("cold make repro, s", 480, False, _seconds("cold"), _cold_parts),
 )

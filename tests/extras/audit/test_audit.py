@@ -21,7 +21,7 @@ from harness.extras.audit.finding import VERDICTS, worst
 from harness.extras.audit.gains import cell_findings, gains, joint_findings, scores
 from harness.extras.audit.networks import counts as parameter_counts
 from harness.extras.audit.networks import parameter_findings
-from harness.extras.audit.report import build, counts, markdown, printed_numbers
+from harness.extras.audit.report import build, causes, counts, markdown, printed_numbers
 from harness.extras.audit.rounding import PrintedGain, allowed, smallest_conflicts, span
 from harness.extras.audit.sentences import sentence_findings
 from harness.extras.audit.significance import difference_findings, units_needed, z_bounds
@@ -367,6 +367,31 @@ def test_findings_have_names_of_their_own_and_say_how(audit):
         assert f["sentence"].endswith(".")
         assert f["calculation"]
         assert all(v is None or math.isfinite(v) for v in f["values"].values())
+
+
+def test_what_does_not_hold_is_counted_by_its_cause(audit):
+    found = causes(audit)
+    every = [f for part in audit["sections"][:5] for f in part["findings"]]
+    assert all(bool(f["cause"]) == (f["verdict"] != "holds") for f in every)
+    assert sum(number for _, number, _ in found.values()) == sum(
+        verdict not in ("holds", None) for verdict in audit["numbers"].values()
+    )
+    assert found["the gains of resnet18-rrtn-ruwl"][:2] == ("possible only if", 7)
+    assert [c for c, (verdict, *_) in found.items() if verdict == "fails"] == [
+        "the train speakers by country",
+        "the validation speakers by country",
+        "the parameters of cnn14-rrtn",
+    ]
+
+
+def test_a_cause_goes_with_what_is_behind_it(doctored):
+    """3.4 for 3.6 in both columns; a total of the two sets; countries that add up."""
+    gains = {f"table2.resnet18-rrtn-ruwl.{column}_gain": "3.4" for column in ("local", "global")}
+    found = causes(build(doctored(gains)))
+    assert "the gains of resnet18-rrtn-ruwl" not in found
+    assert len(found) == 5
+    countries = {"table1.speakers_usa.train": "204", "table1.speakers_usa.validation": "201"}
+    assert len(causes(build(doctored(gains | countries)))) == 3
 
 
 def test_the_markdown_shows_every_finding_after_a_table_of_verdicts(audit):

@@ -143,7 +143,7 @@ def test_without_a_measurement_no_goal_is_met():
         ({"pipeline": pipeline(cell=3.5)}, "outside its epochs", "not met"),
         ({"pipeline": pipeline()}, "cold", "not measured"),
         (
-            {"pipeline": pipeline(cold={"seconds": 361.0, "setup": 40.0, "epochs": 500.0})},
+            {"pipeline": pipeline(cold={"seconds": 481.0, "setup": 40.0, "epochs": 500.0})},
             "cold",
             "not met",
         ),
