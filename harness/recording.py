@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from harness.stage import write_whole
 DVC = (sys.executable, "-m", "dvc")
 LOCKS = (Path("dvc.lock"), Path("families/dvc.lock"))
 COPIES = Path("scratch", "locks")
+IN_NO_TIME = 3  # seconds
 AT_WORK = Path(".dvc", "tmp", "rwlock")  # who is at which file
 
 
@@ -38,11 +40,15 @@ def whole_locks() -> Iterator[None]:
 
 
 def mend() -> None:
-    """Put back each lock that DVC, killed, has left half written; forget what it was at."""
+    """Put back each lock that DVC, killed, has left half written; forget what it was at.
+
+    Also where git's index is locked, because it was killed while it added its locks there.
+    """
     for lock in LOCKS:
         copy = _copy(lock)
         if copy.is_file():
             _put_back(lock, copy.read_text(encoding="utf-8"))
+            _unlock_index(copy.stat().st_mtime)
             copy.unlink()
     if AT_WORK.is_file():
         found = AT_WORK.read_text(encoding="utf-8", errors="replace")
@@ -66,6 +72,26 @@ def _put_back(lock: Path, before: str) -> None:
         write_whole(lock, before)
     else:
         lock.unlink(missing_ok=True)
+
+
+def _unlock_index(since: float) -> None:
+    """Remove the lock of git's index that DVC, which adds its locks there, has left since then.
+
+    A git at work is done with it in no time.
+    """
+    command = ["git", "rev-parse", "--git-path", "index.lock"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:  # no git here
+        return
+    place = Path(done.stdout.strip())
+    if done.returncode or not place.is_file() or place.stat().st_mtime < since:
+        return
+    latest = time.monotonic() + IN_NO_TIME
+    while place.is_file():
+        if time.monotonic() > latest:
+            place.unlink(missing_ok=True)
+        time.sleep(0.1)
 
 
 def _cut_off(now: str, before: str) -> bool:

@@ -88,3 +88,14 @@ def test_who_is_at_work_is_forgotten_when_he_is_dead(tmp_path, monkeypatch, cut)
         AT_WORK.write_text(json.dumps(found)[:cut], encoding="utf-8")
         mend()
         assert AT_WORK.exists() == stays
+
+
+def test_an_index_that_was_left_locked_is_unlocked_and_an_older_lock_stays(left, tmp_path):
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    lock = tmp_path / ".git" / "index.lock"
+    for age, stays in ((0, False), (60, True)):
+        left(WHOLE, WHOLE)
+        lock.touch()
+        os.utime(lock, (lock.stat().st_atime, (COPIES / LOCK).stat().st_mtime + 1 - age))
+        mend()
+        assert lock.exists() == stays
