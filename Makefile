@@ -21,8 +21,10 @@ setup: .venv/ready
 .venv/ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: Python 3.11 or newer is needed; set PYTHON=…" >&2; exit 1; }
-	@if test -e .venv/unfinished; then rm -r .venv; fi  # half a package would pass for one
-	@mkdir -p .venv && touch .venv/unfinished
+	@if kill -0 "$$(cat .venv/unfinished 2> /dev/null)" 2> /dev/null; then \
+	  echo "error: process $$(cat .venv/unfinished) makes .venv; wait for it, or remove .venv" >&2; exit 1; \
+	elif test -e .venv/unfinished; then rm -r .venv; fi  # half a package would pass for a whole one
+	@mkdir -p .venv && echo $$PPID > .venv/unfinished
 	$(PYTHON) -m venv .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
 	.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r .venv/uv.lock

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.clone import ROWS, clone, environment, make_ready, small_params
+from tests.clone import REPOSITORY, ROWS, clone, environment, make_ready, small_params
 from tests.test_killed import SMALL, outputs
 from tests.verdict.small import commit, git
 
@@ -166,3 +166,23 @@ def test_a_command_in_a_sub_folder_says_where_it_belongs(origin):
         assert done.stderr.endswith(".yaml is missing; run from the repository's root\n")
         assert done.stderr.count("\n") == 1
         assert not (origin / "profiles" / "scratch").exists()
+
+
+def test_an_environment_that_was_left_unfinished_is_made_anew_and_none_that_is_being_made(tmp_path):
+    """Up to the first program of it that is called, which is none."""
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    (tmp_path / "requirements.lock").touch()
+    (tmp_path / ".venv").mkdir()
+    half, unfinished = tmp_path / ".venv" / "half", tmp_path / ".venv" / "unfinished"
+    half.touch()
+    unfinished.write_text(str(os.getpid()))
+    done = make(tmp_path, "setup", "PYTHON=true")
+    assert done.returncode != 0
+    assert f"error: process {os.getpid()} makes .venv; wait for it" in done.stderr
+    assert half.exists()
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    unfinished.write_text(str(dead.pid))
+    assert make(tmp_path, "setup", "PYTHON=true").returncode != 0
+    assert not half.exists()
+    assert unfinished.exists()
