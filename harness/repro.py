@@ -79,7 +79,9 @@ def dvc(*arguments: str) -> None:
 def call(command: Sequence[str], *passes: int) -> int:
     """The status of a process at its end; SystemExit where it is not among those that pass, after
     the process has said why. It ends with this one, and all below it do."""
-    env = {**os.environ, WATCHED: "1"}
+    shown = {"PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
+    # DVC reads no path with letters that the locale lacks, unless Python takes all for UTF-8
+    env = {**shown, **os.environ, WATCHED: "1", "PYTHONUTF8": "1"}
     child = subprocess.Popen(command, env=env, preexec_fn=end_with_parent)
     try:
         status = child.wait()
