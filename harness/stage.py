@@ -34,7 +34,9 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt as ended:
         if WATCHED not in os.environ:  # else the one who watches says it
             print(GO_ON, file=sys.stderr)
-        sys.exit(143 if isinstance(ended, Terminated) else 130)
+        if isinstance(ended, Terminated):
+            sys.exit(143)
+        sys.exit(130)
     except HarnessError as error:
         reason = str(error)
     except Exception as error:
