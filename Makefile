@@ -59,7 +59,7 @@ test: setup
 	pytest -n auto --dist loadfile  # a file is one process's, whose fixtures it shares
 
 long: setup
-	KILLS=$(KILLS) pytest -n auto -m long
+	KILLS=$(KILLS) pytest -n auto --dist loadfile -m long  # as above
 
 portable: setup
 	pytest -m emulated -rs tests/test_portable.py
