@@ -101,7 +101,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     with suppress(subprocess.TimeoutExpired):
         child.wait(TOLD)
     child.terminate()
-    child.wait()
     latest = time.monotonic() + ENDING
     while left := list(filter(_runs, all_below)):
         if time.monotonic() > latest:
