@@ -29,6 +29,7 @@ exit status:
   1    an error in one line; check: something fails; diff: something differs
   2    the command line is not understood, or there is nothing here to work on
   130  it was interrupted
+  143  it was told to end (SIGTERM)
 """
 
 
