@@ -1,10 +1,11 @@
 # make repro: Table 2 from nothing; make family F=readings: the table of another family of rows.yaml;
 # make all: the tables of every family that params.yaml names; make test, make lint, make check: the
 # checks; make long: the tests that kill runs many times; make portable: a small run on emulated
-# processors, where qemu-x86_64 is installed; make setup: the environment. What is interrupted or
-# killed goes on when it is called again.
+# processors, where qemu-x86_64 is installed; make slurm: cells as jobs of a Slurm on this machine,
+# where its daemons are installed; make setup: the environment. What is interrupted or killed goes on
+# when it is called again.
 PYTHON ?= python3
-JOBS ?= 2  # cells trained side by side; a GPU wants 1
+JOBS ?= 2  # cells trained side by side; where there are GPUs, as many as these
 KEEP_GOING ?=  # 1: when a cell fails the others are trained, and its row is MISSING in the table
 KILLS ?= 30  # of each kind, in make long
 SHELL := bash
@@ -13,7 +14,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE  # else every process compiles its imports anew, torch's too
 
-.PHONY: repository named setup repro family all test long portable lint check
+.PHONY: repository named setup repro family all test long portable slurm lint check
 
 setup: .venv/ready
 
@@ -63,6 +64,9 @@ long: setup
 
 portable: setup
 	pytest -m emulated -rs tests/test_portable.py
+
+slurm: setup
+	pytest -m slurm -rs tests/test_cluster.py
 
 lint: setup
 	ruff check . && ruff format --check . && mypy

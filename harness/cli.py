@@ -57,6 +57,7 @@ def command_line() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_diff(commands)
     _add_listen(commands)
+    _add_launch(commands)
     _add_validate(commands)
     _add_bench(commands)
     _add_simulate(commands)
@@ -96,6 +97,48 @@ def _listen(options: argparse.Namespace) -> None:
     from harness.report.listen import listen
 
     listen(options)
+
+
+def _add_launch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "train the cells that are missing: here, side by side, or on a Slurm cluster"
+    parser = commands.add_parser("launch", help=text, description=text)
+    family = "a family of params.yaml, or all (default: table2)"
+    parser.add_argument("--family", default="table2", help=family)
+    jobs = "cells at a time on this machine; with several GPUs, their number (default: 2)"
+    parser.add_argument("--jobs", type=whole(1, JOBS), default=2, help=jobs)
+    parser.add_argument("--slurm", action="store_true", help="submit them to Slurm with submitit")
+    sbatch = "how, as sbatch calls it: partition=gpu gpus_per_node=1 mem=16G time=600 (minutes)"
+    parser.add_argument("--sbatch", nargs="+", default=[], metavar="KEY=VALUE", help=sbatch)
+    parser.add_argument("--dry-run", action="store_true", help="only tell what --slurm would do")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--status", action="store_true", help="how far the submitted cells are")
+    other.add_argument("--cancel", action="store_true", help="cancel those that are not finished")
+    other.add_argument("--plan", action="store_true", help="what the missing cells would cost")
+    parser.set_defaults(command=_launch)
+
+
+def _launch(options: argparse.Namespace) -> None:
+    if options.plan:
+        from harness.extras.bench.hours import report
+
+        print(report(options.family))
+    elif options.status or options.cancel or options.slurm or options.dry_run:
+        _on_slurm(options)
+    else:
+        from harness.launch import launch_alone
+
+        launch_alone(options.family, options.jobs)
+
+
+def _on_slurm(options: argparse.Namespace) -> None:
+    from harness import cluster
+
+    if options.status:
+        print(cluster.status(options.family))
+    elif options.cancel:
+        print(f"{cluster.cancel(options.family)} jobs cancelled; what is finished is kept")
+    else:
+        cluster.submit(options.family, options.sbatch, options.dry_run)
 
 
 def _add_validate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -211,8 +254,9 @@ def _refuse(error: Exception) -> NoReturn:
 def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     text = "how fast the harness is, beside the machine's limit and its peers; what a profile costs"
     parser = commands.add_parser("bench", help=text, description=text)
-    sections = ["train", "features", "statistics", "pipeline", "plan"]
-    parser.add_argument("section", choices=[*sections, "all"], help="what is measured anew")
+    sections = ["train", "features", "statistics", "pipeline", "plan", "rows"]
+    what = "what is measured anew; all: but for rows"
+    parser.add_argument("section", choices=[*sections, "all"], help=what)
     parser.add_argument("--out", default="results/bench", help="where bench.json and .md go")
     threads = whole(1, CORES)
     parser.add_argument("--threads", type=threads, help="CPU threads (default: all cores)")
@@ -235,6 +279,9 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     share = "share of the peak, assumed"
     plan.add_argument("--efficiency", type=positive(1), default=0.25, help=share)
+    rows = parser.add_argument_group("rows")
+    families = "whose rows are timed at the profile's sizes (default: quaternion)"
+    rows.add_argument("--families", nargs="+", default=["quaternion"], help=families)
     parser.set_defaults(command=_bench)
 
 

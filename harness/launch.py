@@ -7,6 +7,8 @@ same bytes, same lock.
 
 import argparse
 import multiprocessing
+import os
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from concurrent.futures import (
     wait,
 )
 from functools import partial
+from itertools import cycle
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
@@ -41,11 +44,28 @@ CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
 Failed = dict[str, str]  # a cell's label and why it failed
 
 
-def start_trainer(arithmetic: str, heard: "SimpleQueue[Any]") -> None:
-    """What a worker does first, before it loads torch; the launch shows what it tells."""
+def start_trainer(arithmetic: str, heard: "SimpleQueue[Any]", gpus: "SimpleQueue[str]") -> None:
+    """What a worker does first, before it loads torch: take one of the GPUs, if there are any.
+
+    The launch shows what it tells.
+    """
     start_worker()
     choose(arithmetic)
     progress.told.append(heard.put)
+    if gpu := gpus.get():
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; without torch."""
+    if (asked := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [gpu for gpu in asked.split(",") if gpu]
+    try:
+        done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False)
+    except OSError:  # no driver
+        return []
+    found = [line for line in done.stdout.splitlines() if line.startswith(b"GPU ")]
+    return [str(number) for number in range(len(found))]
 
 
 def validate() -> None:
@@ -90,8 +110,7 @@ def main() -> None:
     keep_going = "train the other cells when one fails"
     parser.add_argument("--keep-going", action="store_true", help=keep_going)
     asked = parser.parse_args()
-    with locked(Path("scratch", profile(), "launch.lock"), f"a launch of profile {profile()}"):
-        failed = launch(asked.family, asked.jobs, asked.keep_going)
+    failed = launch_alone(asked.family, asked.jobs, asked.keep_going)
     if failed:
         print(
             f"error: {len(failed)} cells are not finished ({', '.join(failed)}); all others are, "
@@ -99,6 +118,12 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(SOME_FAILED)
+
+
+def launch_alone(family: str, jobs: int, keep_going: bool = False) -> Failed:
+    """Launch; RunError where another launch is at the profile."""
+    with locked(Path("scratch", profile(), "launch.lock"), f"a launch of profile {profile()}"):
+        return launch(family, jobs, keep_going)
 
 
 def launch(family: str, jobs: int, keep_going: bool = False) -> Failed:
@@ -189,13 +214,21 @@ def keep(cells: list[Cell]) -> bool:
     return bool(staged)
 
 
+def pool_of(jobs: int, arithmetic: str, heard: "SimpleQueue[Any]") -> ProcessPoolExecutor:
+    """Trainers side by side, each with a GPU of its own as long as there are enough."""
+    gpus = CONTEXT.SimpleQueue()
+    for _, gpu in zip(range(jobs), cycle(visible_gpus() or [""]), strict=False):
+        gpus.put(gpu)
+    start = partial(start_trainer, arithmetic, heard, gpus)
+    return ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=start)
+
+
 def side_by_side(cells: list[Cell], jobs: int, board: Board, keep_going: bool = False) -> Failed:
     """Train cells in `jobs` processes; → those that failed, where it keeps going. Else a fault ends
     it: the cells that run are finished, no others."""
     if not cells:
         return {}
-    start = partial(start_trainer, cells[0].train.arithmetic, board.queue)
-    with ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=start) as pool:
+    with pool_of(jobs, cells[0].train.arithmetic, board.queue) as pool:
         pool.submit(told, "validation", validate).result()
         waiting = {pool.submit(told, cell.label, train, cell): cell for cell in cells}
         for future, cell in waiting.items():

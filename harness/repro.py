@@ -55,11 +55,12 @@ def reproduce(wanted: list[Family], family: str, jobs: int, keep_going: bool) ->
     if others:
         failed |= launch(family, jobs, keep_going)
         if not failed:
-            dvc(*(each.stage(last) for each in others for last in ("table", "draw")))
+            dvc(*(stage for each in others for stage in each.stages))
             dvc(*REPORT)
     if failed:
         for each in wanted:
-            call([sys.executable, "-m", "stages.partial", each.name])
+            if each.stage("table") in each.stages:
+                call([sys.executable, "-m", "stages.partial", each.name])
         sys.exit(1)
 
 

@@ -1,8 +1,10 @@
 """harness.launch: the cells that are missing, side by side, with the bytes of the train stage."""
 
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -276,3 +278,38 @@ def test_make_repro_tells_dvcs_own_words(pipeline):
         )
     assert done.returncode == 2
     assert "acquire lock" in done.stderr
+
+
+def gpu_of_one_of(count, folder):
+    """In a worker: which GPU it sees, as soon as `count` workers are at it."""
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < count:
+        time.sleep(0.01)
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def seen(jobs, folder):
+    folder.mkdir()
+    with launch.pool_of(jobs, "fast", launch.CONTEXT.SimpleQueue()) as pool:
+        return sorted(pool.map(gpu_of_one_of, [jobs] * jobs, [folder] * jobs), key=str)
+
+
+def test_every_worker_has_a_gpu_of_its_own_as_long_as_there_are_enough(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-5")
+    assert seen(2, tmp_path / "enough") == ["3", "GPU-5"]
+    assert seen(3, tmp_path / "shared") == ["3", "3", "GPU-5"]
+
+
+def test_without_a_choice_workers_share_out_what_the_driver_lists(tmp_path, monkeypatch):
+    driver = tmp_path / "bin" / "nvidia-smi"
+    driver.parent.mkdir()
+    driver.write_text(
+        "#!/bin/sh\nprintf 'GPU 0: one (UUID: a)\\n  MIG\\nGPU 1: one (UUID: b)\\n'\n"
+    )
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(driver.parent), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert seen(2, tmp_path / "two") == ["0", "1"]
+    driver.unlink()
+    if not shutil.which("nvidia-smi"):
+        assert seen(2, tmp_path / "none") == [None, None]

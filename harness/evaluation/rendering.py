@@ -96,7 +96,8 @@ def comma_separated(table: Table) -> str:
         lines.append(line)
     lines += [{"row": name, "ccc": MISSING} for name in table.missing]
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+    columns = dict.fromkeys(key for line in lines for key in line)
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue()

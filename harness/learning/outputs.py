@@ -17,6 +17,7 @@ from harness.learning.loop import Trained, train
 from harness.learning.network import parameters
 from harness.learning.progress import Line
 from harness.learning.record import environment
+from harness.learning.saying import keep_distribution, keep_passes
 from harness.learning.scoring import say
 from harness.learning.state import _read, remove
 from harness.stage import replacing, write_whole
@@ -66,6 +67,10 @@ def keep(cell: Cell, trained: Trained, folder: Path) -> None:
         state = trained.objective.network.state_dict()
         weights = {name: each.cpu().contiguous() for name, each in state.items()}
         save_file(weights, folder / "network.safetensors")
+    if "distribution" in wanted:
+        keep_distribution(cell, trained, folder)
+    if "passes" in wanted:
+        keep_passes(cell, trained, folder)
     if not {"outputs", "embeddings"} & set(wanted):
         return
     splits = {"train": trained.train, "dev": trained.dev}

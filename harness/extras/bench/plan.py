@@ -9,12 +9,10 @@ import statistics
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import pandas as pd
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
 
 from harness.config.features import Features
 from harness.config.readings import Readings, read_readings
@@ -26,12 +24,11 @@ from harness.extras.bench.clips import write_clips
 from harness.extras.bench.steps import Ours, on_device
 from harness.extras.bench.timing import interleaved
 from harness.learning.cell import Cell
-from harness.learning.network import Objective, parameters
-from harness.learning.parts import Setting
+from harness.learning.cost import ADAM, count_step
+from harness.learning.network import parameters
 
 GPUS = Path(__file__).with_name("gpus.yaml")
 TARGETS = 10
-ADAM = 16  # bytes a parameter: float32 weight, gradient and two moments
 
 
 class Gpu(Strict):
@@ -41,57 +38,18 @@ class Gpu(Strict):
     memory_gb: float
 
 
-class StepCost(NamedTuple):
-    """FLOPs of one training step and of one dev clip's forward; bytes kept for the backward."""
-
-    training: int
-    evaluation: int
-    activations: int
-
-
-def count_step(row: Row, train: Train, readings: Readings, bands: int, targets: int) -> StepCost:
-    """Counted by torch's own counter: a multiplication and an addition are two FLOPs.
-
-    Convolutions and matrix products only, in bf16 where autocast has it; norms and activations
-    have few FLOPs but take memory traffic, one reason why no step reaches the peak.
-    """
-    kept: dict[int, int] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage.nbytes()
-        return tensor
-
-    with FakeTensorMode():
-        objective = Objective(row, Setting(train, readings, bands, targets))
-        x = torch.zeros(train.batch, 1, train.frames, bands)
-        labels = torch.zeros(train.batch, targets)
-        weights = {p.untyped_storage()._cdata for p in objective.parameters()}
-        with (
-            FlopCounterMode(display=False) as counter,
-            torch.autocast("cpu", torch.bfloat16),
-            saved_tensors_hooks(keep, lambda tensor: tensor),
-        ):
-            loss, _ = objective(x, labels, torch.Generator())
-            loss.backward()
-        with FlopCounterMode(display=False) as forward, torch.no_grad():
-            objective.network.eval().predict(x[:1])
-    activations = sum(size for storage, size in kept.items() if storage not in weights)
-    return StepCost(counter.get_total_flops(), forward.get_total_flops(), activations)
-
-
 def plan(profile: Path, names: list[str], prices: list[str], efficiency: float) -> dict[str, Any]:
     """The profile's rows, and its hours and cost on each GPU.
 
     `prices`: "NAME=PER_HOUR", in whatever currency; without one there is no cost. Raises
     ParamsError for an unknown GPU.
     """
-    gpus, hourly = _gpus(names), _prices(prices)
+    asked, hourly = gpus(names), _prices(prices)
     train, readings = block(Train, "train", profile), read_readings(path=profile)
-    table, clips = read_family(TABLE2, profile), _clips(profile)
+    table, clips = read_family(TABLE2, profile), clips_of(profile)
     bands = block(Features, "features", profile).bands
     rows = {
-        table.label(name): _row(row, train, row.read(profile), bands, clips)
+        table.label(name): count_row(row, train, row.read(profile), bands, clips)
         for name, row in table.rows.items()
         if isinstance(row, Row)
     }
@@ -109,15 +67,16 @@ def plan(profile: Path, names: list[str], prices: list[str], efficiency: float) 
         "rows": rows,
         "flops": flops,
         "gpus": {
-            name: _on(gpu, flops, rows, efficiency, hourly.get(name)) for name, gpu in gpus.items()
+            name: _on(gpu, flops, rows, efficiency, hourly.get(name)) for name, gpu in asked.items()
         },
         **({"measured": measured} if measured else {}),
     }
 
 
-def _row(
+def count_row(
     row: Row, train: Train, readings: Readings, bands: int, clips: dict[str, int]
 ) -> dict[str, Any]:
+    """What a cell of the row takes; `clips`: of the train and dev splits."""
     step = count_step(row, train, readings, bands, TARGETS)
     steps = clips["train"] // train.batch
     count = parameters(row, train, readings, bands, TARGETS)
@@ -170,18 +129,27 @@ def measure(profile: Path, table: Family, clips: int) -> dict[str, Any]:
     }
 
 
-def _clips(profile: Path) -> dict[str, int]:
+def clips_of(profile: Path) -> dict[str, int]:
+    """Clips of the train and dev splits: what the corpus block says, else what features there are.
+
+    Raises ParamsError where there is neither.
+    """
     corpus = section("corpus", profile)
     known = corpus.get("expected") or corpus.get("clips")
-    if not known:
+    if isinstance(known, dict):
+        return {split: int(known[split]) for split in ("train", "dev")}
+    features = Path("features", section("profile", profile))
+    files = {split: features / f"{split}.csv" for split in ("train", "dev")}
+    if not all(file.is_file() for file in files.values()):
         raise ParamsError(
-            f"{profile}: its corpus block does not say how many clips there are; plan a profile "
-            "with corpus.expected or corpus.clips"
+            f"{profile}: its corpus block does not say how many clips each split has; run `dvc "
+            "repro features` first, or plan a profile with corpus.expected or corpus.clips"
         )
-    return {split: int(known[split]) for split in ("train", "dev")}
+    return {split: len(pd.read_csv(file)) for split, file in files.items()}
 
 
-def _gpus(names: Iterable[str]) -> dict[str, Gpu]:
+def gpus(names: Iterable[str]) -> dict[str, Gpu]:
+    """The GPUs of these names in gpus.yaml, or all; ParamsError for one that it lacks."""
     known = {name: parse(Gpu, node, name, GPUS) for name, node in read_yaml(GPUS).items()}
     for name in names:
         if name not in known:
@@ -197,6 +165,6 @@ def _prices(prices: Iterable[str]) -> dict[str, float]:
             found[name] = float(price)
         except ValueError:
             sign = ""
-        if not sign or name not in _gpus([]):
+        if not sign or name not in gpus([]):
             raise ParamsError(f"--price {text}: give NAME=PER_HOUR, with a name in {GPUS.name}")
     return found

@@ -16,7 +16,7 @@ from harness.report.page.words import percent, verdict
 
 CROWD = 5  # rows of an encoder above which each has a panel of its own
 WEIGHT, SCORE = "weight_", "dev_ccc"
-SMALL = 0.01  # a loss that counts less than this somewhere is drawn on a logarithmic axis
+FAR = 100  # times as much as another weight: then they are drawn on a logarithmic axis
 TITLES = {
     "ccc": "CCC, clean view",
     "ccc_masked": "CCC, masked view",
@@ -284,7 +284,7 @@ def _weights(name: str, cells: dict[int, Epochs], columns: list[str]) -> Panel:
     lines = [line for epochs in cells.values() for line in epochs]
     values = [line[column] for line in lines for column in columns if column in line]
     positive = [value for value in values if value > 0]
-    log = bool(positive) and min(positive) < SMALL and max(positive) / min(positive) > 30
+    log = bool(positive) and max(positive) / min(positive) > FAR
     drawn = svg.axes([line["epoch"] for line in lines], values, log, whole=True)
     many = len(columns) >= svg.COLOURS
     parts, ends = [], []

@@ -34,6 +34,7 @@ class Part(NamedTuple):
     seeds: Strips
     speakers: Strips
     power: Grid | None
+    claims: Grid | None
 
 
 def page(found: Found) -> str:
@@ -87,6 +88,7 @@ def _part(family: Family, found: Found) -> Part:
         pictures.seeds(family),
         pictures.speakers(family),
         sections.power(family),
+        sections.claims(family),
     )
 
 

@@ -109,6 +109,16 @@ def power(family: Family) -> Grid | None:
     return Grid(label, [head("comparison", False), *map(head, heads)], rows)
 
 
+def claims(family: Family) -> Grid | None:
+    """What is claimed of a family, and what its rows say to it; None where nothing is."""
+    rows = [
+        [prose(each["claim"]), text(each["about"]), word(each["verdict"])] for each in family.claims
+    ]
+    heads = [head(name, False) for name in ("claim", "of", "verdict")]
+    label = f"What is claimed of the family {family.name}; the evidence is in its claims.md."
+    return Grid(label, heads, rows) if rows else None
+
+
 # The paper
 
 
@@ -165,7 +175,7 @@ def counts(found: dict[str, Any]) -> Grid:
         theirs = [Cell(row["paper"].get(key) or DASH, None, "num") for key in printed]
         rows.append([text(row["label"]), *ours, *theirs])
     heads = [*splits, *(f"paper {key}" for key in printed)]
-    return Grid("Minutes, clips and speakers.", [head("", False), *map(head, heads)], rows)
+    return Grid("Minutes, clips and speakers.", [head("number of", False), *map(head, heads)], rows)
 
 
 def seconds(found: dict[str, Any]) -> Grid:

@@ -21,14 +21,16 @@ MEAN = "mean"  # the target of scores.csv that is Ĉ
 
 class Family(NamedTuple):
     """One family's results. `history`: row → seed → epochs; `statistics`: row → numbers; `power`:
-    None where there is none; `speakers`: row → what each speaker adds to the difference of Ĉ from
-    the row of its `first_gain`, as jackknife pseudo-values, mean over seeds."""
+    None where there is none; `claims`: what is claimed of the family, each with its verdict;
+    `speakers`: row → what each speaker adds to the difference of Ĉ from the row of its
+    `first_gain`, as jackknife pseudo-values, mean over seeds."""
 
     table: Table
     scores: Scores
     history: dict[str, dict[int, Epochs]]
     statistics: dict[str, dict[str, Any]]
     power: dict[str, Any] | None
+    claims: list[dict[str, Any]]
     speakers: dict[str, list[float]]
 
     @property
@@ -108,6 +110,7 @@ def _family(folder: Path) -> Family:
         _history(folder / "history.csv"),
         _optional(folder / "statistics.json") or {},
         _optional(folder / "power.json"),
+        (_optional(folder / "claims.json") or {}).get("claims", []),
         _speakers(folder / "moments.npz", table),
     )
 
