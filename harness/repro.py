@@ -59,7 +59,8 @@ def reproduce(wanted: list[Family], family: str, jobs: int, keep_going: bool) ->
             dvc(*REPORT)
     if failed:
         for each in wanted:
-            call([sys.executable, "-m", "stages.partial", each.name])
+            if each.stage("table") in each.stages:
+                call([sys.executable, "-m", "stages.partial", each.name])
         sys.exit(1)
 
 

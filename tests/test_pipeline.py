@@ -437,13 +437,10 @@ def test_a_second_family_is_made_by_the_same_stages_and_compared_with_table_2(fa
     assert staleness(family).reasons == {}
 
 
-def test_the_page_has_a_family_when_make_made_one(family):
-    """DVC does not see it; `make family` ends with this command, which its lock records."""
-    page = family / "results" / "small" / "report.html"
-    before = page.read_text(encoding="utf-8")
-    assert "make family F=readings" not in before
-    dvc(family, "repro", *REPORT)
-    assert "make family F=readings" in page.read_text(encoding="utf-8")
+def test_the_page_has_a_family_as_soon_as_make_made_one(clones, family):
+    page, told = "results/small/report.html", b"make family F=readings"
+    assert told not in clones[0][1][page]
+    assert told in (family / page).read_bytes()
     assert stale(family) == set()
 
 
