@@ -24,7 +24,6 @@ from harness.config.statistics import Statistics
 from harness.config.strict import block, parse, profile, section
 from harness.config.training import Train
 from harness.paper import read_paper
-from harness.repro import REPORT
 from harness.verdict.staleness import staleness
 from tests.clone import PARAMS, SYNTHETIC, clone, dvc, run, small_params, stale, write
 
