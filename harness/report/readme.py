@@ -39,6 +39,27 @@ QUESTIONS = (
 )
 
 
+SYSTEMS = {  # family → what stands in it, and what it asks
+    TABLE2: ("[RRTN](docs/protocol.md#ruwl) (Jing et al. 2022)", "does redundancy reduction gain?"),
+    "controls": ("[its controls](docs/protocol.md#controls)", "which part of RRTN does it?"),
+    "readings": ("[its readings](docs/protocol.md#readings)", "what do open details change?"),
+    "weighting": (
+        "[loss weighting](docs/protocol.md#weighting) (Chae et al. 2018, and 12 more rules)",
+        "is a learned weight better than a fixed or a random one?",
+    ),
+    "uncertainty": (
+        "[uncertainty](docs/protocol.md#uncertainty) (Deng et al. 2021)",
+        "does a prediction know how wrong it is?",
+    ),
+    "transfer": (
+        "[anti-transfer](docs/protocol.md#anti-transfer) (Guizzo et al. 2021)",
+        "does it help to be unlike a network that knows the speaker?",
+    ),
+    "quaternion": (
+        "[quaternions](docs/protocol.md#quaternions) (Guizzo et al. 2023)",
+        "as good with a quarter of the parameters?",
+    ),
+}
 YARDSTICKS = {  # (family, row) of what is made, not trained
     ("floors", "ridge"): "A ridge on statistics of the log-mel",
     ("roofs", "bound"): "Trees that are given what made the sound",
@@ -57,10 +78,11 @@ def filled(text: str, results: Path) -> str:
     def content(found: re.Match[str]) -> str:
         name = found["name"]
         kind, _, profile = name.partition("/")
-        writers = {"gains": gains, "facts": facts}
+        writers = {"gains": gains, "facts": facts, "systems": systems}
         if kind not in writers or not profile or not (results / profile).is_dir():
             raise RunError(
-                f"{README}: no block is called '{name}'; write gains/<profile> or facts/<profile>"
+                f"{README}: no block is called '{name}'; write gains/<profile>, facts/<profile> or "
+                "systems/<profile>"
             )
         return f"{found[1]}{writers[kind](results / profile)}\n{found[4]}"
 
@@ -96,6 +118,31 @@ def facts(folder: Path) -> str:
         f"{' and '.join(table['arithmetic'])}. "
         f"Highest Ĉ: {best['ccc']:.3f} ({best['row']}).{_yardsticks(folder)}"
     )
+
+
+def systems(folder: Path) -> str:
+    """A line a family: what it asks, and how many of its comparisons pass Holm's correction."""
+    lines = []
+    for family, (system, question) in SYSTEMS.items():
+        file, found = folder / f"{family}.json", "not run yet"
+        if file.is_file():
+            table = read_json(file)
+            own = sum(not row["row"].startswith(f"{TABLE2}/") for row in table["rows"])
+            found = f"[{own} rows]({folder}/{family}.md), {_outcome(table)}"
+        lines.append([system, question, found])
+    head = ["system", "asks", f"what came out on {folder.name}"]
+    return tabulate(lines, head, tablefmt="github", disable_numparse=True)
+
+
+def _outcome(table: dict[str, Any]) -> str:
+    each = [gain for row in table["rows"] for gain in row["against"].values()]
+    told = [gain for gain in each if gain["p_holm"] is not None]
+    if not told:
+        return f"{len(each)} comparisons without a p"
+    up, down = (
+        sum(gain["p_holm"] <= 0.05 and sign * gain["gain"] > 0 for gain in told) for sign in (1, -1)
+    )
+    return f"{len(told)} comparisons: {up} ahead, {down} behind, {len(told) - up - down} open"
 
 
 def _yardsticks(folder: Path) -> str:

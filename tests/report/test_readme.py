@@ -91,3 +91,23 @@ def test_what_needs_no_network_stands_beside_the_highest_score_where_it_was_made
     found = filled(block("facts/toy"), results)
     assert "A ridge on statistics of the log-mel: 0.322." in found
     assert "Trees" not in found
+
+
+def test_a_system_has_a_line_that_counts_what_passes_holm(results):
+    def compared(p, gained):
+        return gain(gained, p_holm=p)
+
+    rows = [
+        row("table2/cnn10"),
+        row("a", vanilla=compared(0.01, 3.0), rrtn=compared(0.05, -2.0)),
+        row("b", vanilla=compared(0.2, 9.0), rrtn=compared(None, 1.0)),
+    ]
+    (results / "toy" / "controls.json").write_text(json.dumps({"rows": rows}))
+    (results / "toy" / "readings.json").write_text(json.dumps({"rows": [row("c", own=gain(1.0))]}))
+    found = filled(block("systems/toy"), results)
+    line = next(line for line in found.splitlines() if "#controls" in line)
+    assert "[2 rows](" in line
+    assert "3 comparisons: 1 ahead, 1 behind, 1 open" in line
+    assert "not run yet" in next(line for line in found.splitlines() if "#quaternions" in line)
+    readings = next(line for line in found.splitlines() if "#readings" in line)
+    assert "1 comparisons without a p" in readings
