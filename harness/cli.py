@@ -29,6 +29,7 @@ exit status:
   1    an error in one line; check: something fails; diff: something differs
   2    the command line is not understood, or there is nothing here to work on
   130  it was interrupted
+  143  it was told to end (SIGTERM)
 """
 
 
@@ -253,8 +254,9 @@ def _refuse(error: Exception) -> NoReturn:
 def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     text = "how fast the harness is, beside the machine's limit and its peers; what a profile costs"
     parser = commands.add_parser("bench", help=text, description=text)
-    sections = ["train", "features", "statistics", "pipeline", "plan"]
-    parser.add_argument("section", choices=[*sections, "all"], help="what is measured anew")
+    sections = ["train", "features", "statistics", "pipeline", "plan", "rows"]
+    what = "what is measured anew; all: but for rows"
+    parser.add_argument("section", choices=[*sections, "all"], help=what)
     parser.add_argument("--out", default="results/bench", help="where bench.json and .md go")
     threads = whole(1, CORES)
     parser.add_argument("--threads", type=threads, help="CPU threads (default: all cores)")
@@ -277,6 +279,9 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     share = "share of the peak, assumed"
     plan.add_argument("--efficiency", type=positive(1), default=0.25, help=share)
+    rows = parser.add_argument_group("rows")
+    families = "whose rows are timed at the profile's sizes (default: quaternion)"
+    rows.add_argument("--families", nargs="+", default=["quaternion"], help=families)
     parser.set_defaults(command=_bench)
 
 

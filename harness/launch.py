@@ -10,37 +10,51 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import traceback
+import warnings
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_EXCEPTION,
+    BrokenExecutor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from functools import partial
 from itertools import cycle
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from socket import socket
 from typing import Any
 
-from harness.board import Board, Planned
+from harness.board import Board, Planned, tell
 from harness.config.rows import TABLE2, Row, families, family_of, read_rows
 from harness.config.strict import profile
-from harness.errors import HarnessError, RunError, lacking
+from harness.errors import FeaturesError, HarnessError, RunError
 from harness.learning import progress
 from harness.learning.cell import Cell, cells_of, remove_others
 from harness.options import JOBS, whole
 from harness.portable import choose
 from harness.processes import locked, start_worker
-from harness.stage import move, run
+from harness.recording import record
+from harness.stage import run, short_of
 
 ALL = "all"
+SOME_FAILED = 3  # the status of a launch that kept going: the other cells are finished
 CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
+Failed = dict[str, str]  # a cell's label and why it failed
 
 
-def start_trainer(arithmetic: str, heard: "SimpleQueue[Any]", gpus: "SimpleQueue[str]") -> None:
+def start_trainer(arithmetic: str, board: socket, gpus: "SimpleQueue[str]") -> None:
     """What a worker does first, before it loads torch: take one of the GPUs, if there are any.
 
     The launch shows what it tells.
     """
     start_worker()
     choose(arithmetic)
-    progress.told.append(heard.put)
+    warnings.filterwarnings("ignore", "The `srun` command")  # of Fabric, on a cluster's machines
+    progress.told.append(partial(tell, board))
     if gpu := gpus.get():
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
 
@@ -96,28 +110,46 @@ def main() -> None:
     parser.add_argument(
         "--family", default=TABLE2, help=f"a family of params.yaml, or all (default: {TABLE2})"
     )
+    keep_going = "train the other cells when one fails"
+    parser.add_argument("--keep-going", action="store_true", help=keep_going)
     asked = parser.parse_args()
-    launch_alone(asked.family, asked.jobs)
+    launch_alone(asked.family, asked.jobs, asked.keep_going)
 
 
-def launch_alone(family: str, jobs: int) -> None:
-    """Launch; RunError where another launch is at the profile."""
+def launch_alone(family: str, jobs: int, keep_going: bool = False) -> None:
+    """Launch; RunError where another launch is at the profile. SystemExit where it kept going and
+    some cells failed."""
     with locked(Path("scratch", profile(), "launch.lock"), f"a launch of profile {profile()}"):
-        launch(family, jobs)
+        failed = launch(family, jobs, keep_going)
+    if failed:
+        print(
+            f"error: {len(failed)} cells are not finished ({', '.join(failed)}); all others are, "
+            "and the same command trains these alone",
+            file=sys.stderr,
+        )
+        sys.exit(SOME_FAILED)
 
 
-def launch(family: str, jobs: int) -> None:
-    """Train the missing cells of a family, keep them, and let DVC record them.
+def launch(family: str, jobs: int, keep_going: bool = False) -> Failed:
+    """Train the missing cells of a family, keep them, and let DVC record them; → those that failed
+    where it keeps going.
 
     Level by level: a cell that comes after another one trains when that one is kept.
     """
-    changed = False
-    planned = {cell.label: plan(cell) for cell in missing(asked_for(family))}
-    with Board(planned, jobs, CONTEXT.SimpleQueue()) as board:
-        for number in sorted({level(cell) for cell in asked_for(family)}):
-            side_by_side(missing(_ready(family, number)), jobs, board)
-            cells = _ready(family, number)  # as they are asked for now
-            if others := missing(cells):
+    changed, failed, cells = False, Failed(), asked_for(family)
+    _check_features(cells)
+    if not keep_going:
+        _check_order(cells)
+    planned = {cell.label: plan(cell) for cell in missing(cells)}
+    with Board(planned, jobs) as board:
+        for number in sorted(set(map(level, cells))):
+            wanted = missing(_of_level(family, number))
+            failed |= _waiting(wanted) if keep_going else {}
+            left = [cell for cell in wanted if cell.label not in failed]
+            failed |= side_by_side(left, jobs, board, keep_going)
+            cells = _of_level(family, number)  # as they are asked for now
+            others = [cell for cell in missing(cells) if cell.label not in failed]
+            if others:
                 raise RunError(
                     f"parameters, features or code changed during the training, and {len(others)} "
                     f"cells ({others[0].label} first) are others now; run it again"
@@ -128,7 +160,9 @@ def launch(family: str, jobs: int) -> None:
     for row, asked in seeds.items():
         changed |= bool(remove_others(row, asked))
     if changed:
-        record(list(dict.fromkeys(cell.name for cell in cells)))
+        unfinished = {cell.name for cell in cells if cell.label in failed}
+        _record([name for name in dict.fromkeys(c.name for c in cells) if name not in unfinished])
+    return failed
 
 
 def plan(cell: Cell) -> Planned:
@@ -139,16 +173,39 @@ def plan(cell: Cell) -> Planned:
     return Planned(0, "made")
 
 
-def _ready(family: str, number: int) -> list[Cell]:
-    """The cells of one level; RunError where one comes after a cell that is not kept."""
-    cells = [cell for cell in asked_for(family) if level(cell) == number]
+def _check_features(cells: list[Cell]) -> None:
+    """FeaturesError where there is nothing to train on, before a worker is started for it."""
+    left = missing(cells)
+    for name in ("train.npy", "train.csv", "dev.npy", "dev.csv") if left else ():
+        if not (file := left[0].features / name).is_file():
+            raise FeaturesError(f"{file} is missing; run `dvc repro features`")
+
+
+def _check_order(cells: list[Cell]) -> None:
+    """RunError where a cell comes after one that is neither kept nor trained here; hours later it
+    would be too late to say so."""
+    here = {cell.label for cell in cells}
     for cell in missing(cells):
-        if before := cell.unfinished():
-            raise RunError(
-                f"{cell.label} comes after {before.label}, which is not finished; run "
-                f"`python -m harness.launch --family {family_of(before.name)}` first"
-            )
-    return cells
+        for before in cell.after:
+            if before.label not in here and not before.is_in(before.kept):
+                raise RunError(
+                    f"{cell.label} comes after {before.label}, which is not finished; run "
+                    f"`python -m harness.launch --family {family_of(before.name)}` first"
+                )
+
+
+def _of_level(family: str, number: int) -> list[Cell]:
+    return [cell for cell in asked_for(family) if level(cell) == number]
+
+
+def _waiting(cells: list[Cell]) -> Failed:
+    """Those that come after one that is not finished, because it failed."""
+    found = {cell.label: cell.unfinished() for cell in cells}
+    return {
+        label: f"it comes after {before.label}, which is not finished"
+        for label, before in found.items()
+        if before
+    }
 
 
 def keep(cells: list[Cell]) -> bool:
@@ -157,44 +214,71 @@ def keep(cells: list[Cell]) -> bool:
     for cell in staged:
         with cell.alone():
             if cell.is_in(cell.staged):  # else a train stage just took it
-                move(cell.staged, cell.kept)
+                cell.take()
     return bool(staged)
 
 
-def pool_of(jobs: int, arithmetic: str, heard: "SimpleQueue[Any]") -> ProcessPoolExecutor:
+def pool_of(jobs: int, arithmetic: str, board: socket) -> ProcessPoolExecutor:
     """Trainers side by side, each with a GPU of its own as long as there are enough."""
     gpus = CONTEXT.SimpleQueue()
     for _, gpu in zip(range(jobs), cycle(visible_gpus() or [""]), strict=False):
         gpus.put(gpu)
-    start = partial(start_trainer, arithmetic, heard, gpus)
+    start = partial(start_trainer, arithmetic, board, gpus)
     return ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=start)
 
 
-def side_by_side(cells: list[Cell], jobs: int, board: Board) -> None:
-    """Train cells in `jobs` processes; after a fault those that run are finished, no others."""
+def side_by_side(cells: list[Cell], jobs: int, board: Board, keep_going: bool = False) -> Failed:
+    """Train cells in `jobs` processes; → those that failed, where it keeps going. Else a fault ends
+    it: the cells that run are finished, no others."""
     if not cells:
-        return
-    with pool_of(jobs, cells[0].train.arithmetic, board.queue) as pool:
-        try:
-            pool.submit(told, "validation", validate).result()
-            waiting = [pool.submit(told, cell.label, train, cell) for cell in cells]
-            for cell, future in zip(cells, waiting, strict=True):
-                future.add_done_callback(partial(tell, board, cell.label))
+        return {}
+    with pool_of(jobs, cells[0].train.arithmetic, board.told) as pool:
+        pool.submit(told, "validation", validate).result()
+        waiting = {pool.submit(told, cell.label, train, cell): cell for cell in cells}
+        for future, cell in waiting.items():
+            future.add_done_callback(partial(finished, board, cell.label))
+        if not keep_going:
             done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
-        except KeyboardInterrupt:  # cells go on from their last epoch when they are asked for again
-            for worker in multiprocessing.active_children():
-                worker.kill()
-            raise
-        for future in waiting:
-            future.cancel()
-        for future in done:
-            future.result()
+            for future in waiting:
+                future.cancel()
+            for future in done:
+                future.result()
+            return {}
+        failed, killed = _failed(waiting)
+    if len(cells) == 1:
+        return failed | {cell.label: _say(cell, BrokenExecutor()) for cell in killed}
+    for cell in missing(killed):  # one killed process ends them all: which cell is to blame?
+        failed |= side_by_side([cell], 1, board, keep_going)
+    return failed
 
 
-def tell(board: Board, label: str, future: "Future[None]") -> None:
+def finished(board: Board, label: str, future: "Future[None]") -> None:
     """Let the board know that a cell is made, if it is."""
     if not future.cancelled() and not future.exception():
-        board.queue.put(label)
+        board.finish(label)
+
+
+def _failed(waiting: dict[Future[None], Cell]) -> tuple[Failed, list[Cell]]:
+    """The cells that failed, each told as soon as it has, and those whose process was killed."""
+    failed, killed = Failed(), []
+    for future in as_completed(waiting):
+        cell, error = waiting[future], future.exception()
+        if isinstance(error, BrokenExecutor):
+            killed.append(cell)
+        elif error is not None:
+            failed[cell.label] = _say(cell, error)
+    return failed, killed
+
+
+def _say(cell: Cell, error: BaseException) -> str:
+    """Why a cell failed, in one line; a fault of the harness shows its traceback."""
+    reason = str(error) if isinstance(error, HarnessError) else short_of(error)
+    if reason is None:
+        traceback.print_exception(error)
+        reason = repr(error)
+    line = " ".join(reason.removeprefix(f"{cell.label}: ").split())
+    print(f"failed: {cell.label}: {line}", file=sys.stderr)
+    return line
 
 
 def told(name: str, work: Callable[..., None], *arguments: Any) -> None:
@@ -204,20 +288,17 @@ def told(name: str, work: Callable[..., None], *arguments: Any) -> None:
     except HarnessError:
         raise
     except Exception as error:
-        if reason := lacking(error):
+        if reason := short_of(error):
             raise RunError(f"{name}: {reason}") from None
         raise
 
 
-def record(rows: list[str]) -> None:
+def _record(rows: list[str]) -> None:
     """Let DVC record all cells of the rows; they are those that it would make."""
     stages = [stage for row in rows if (stage := stage_of(row))]
     if not stages:
-        return  # no pipeline here
-    command = [sys.executable, "-m", "dvc", "commit", "--force", *stages]
-    done = subprocess.run(
-        command, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
+        return  # no pipeline here, or every row lacks a cell
+    done = record(stages)
     if done.returncode:
         raise RunError(
             f"the cells are trained and kept, but `dvc commit {stages[0]}` failed: {done.stderr}; "

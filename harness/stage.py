@@ -5,6 +5,7 @@ And how it reads what another one left.
 
 import errno
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -14,28 +15,45 @@ from typing import Any
 
 from harness import display
 from harness.errors import HarnessError, RunError, lacking
+from harness.processes import WATCHED, Terminated, heed_signals
+
+NO_ROOM = ("failed to map segment", "Cannot allocate memory")  # the loader's words
+GO_ON = "interrupted; what is finished is kept, and the same command goes on from there"
 
 
 def run(main: Callable[[], None]) -> None:
     """Call `main`; turn a HarnessError, or what the machine lacks, into one line and status 1.
 
-    Any other exception is a fault of the harness and keeps its traceback. Nothing printed raises.
+    Ctrl-C and SIGTERM are one line too, and status 130 and 143. Any other exception is a fault of
+    the harness and keeps its traceback. Nothing printed raises.
     """
     display.forgive()
+    heed_signals()
     try:
         main()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ended:
+        if WATCHED not in os.environ:  # else the one who watches says it
+            print(GO_ON, file=sys.stderr)
+        if isinstance(ended, Terminated):
+            sys.exit(143)
         sys.exit(130)
     except HarnessError as error:
         reason = str(error)
     except Exception as error:
-        found = lacking(error)
+        found = short_of(error)
         if found is None:
             raise
         reason = found
     else:
         return
     sys.exit(f"error: {' '.join(reason.split())}")
+
+
+def short_of(error: BaseException) -> str | None:
+    """As `lacking`, and where a library found no room when it was loaded."""
+    if isinstance(error, ImportError) and any(words in str(error) for words in NO_ROOM):
+        return f"there is not enough memory ({error}); raise its limit (ulimit -v), or run JOBS=1"
+    return lacking(error)
 
 
 def read_json(
@@ -73,7 +91,7 @@ def read_facts(
 def move(made: Path, place: Path) -> None:
     """Put a finished folder in the place of another, or of none; also on another disk."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(place, ignore_errors=True)
+    discard(place)
     try:
         made.rename(place)
     except OSError as error:
@@ -82,6 +100,33 @@ def move(made: Path, place: Path) -> None:
         with replacing(place) as fresh:
             shutil.copytree(made, fresh, dirs_exist_ok=True)
         shutil.rmtree(made)
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder, or nothing; a kill leaves all of it, or what .dvcignore names."""
+    old = _hidden(folder, "old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+        shutil.rmtree(old)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """A text file, whole or not at all."""
+    part = _hidden(path, "new")
+    part.write_text(text, encoding="utf-8")
+    _sync(part)
+    part.replace(path)
+
+
+def _hidden(path: Path, age: str) -> Path:
+    return path.with_name(f".{path.name}.{age}")
+
+
+def _sync(file: Path) -> None:
+    """Wait until the disk has it: else a loss of power could leave the name without the content."""
+    with file.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 @contextmanager
@@ -93,11 +138,16 @@ def replacing(folder: Path, own: set[str] | None = None) -> Iterator[Path]:
     """
     if own is not None:
         _check_owned(folder, own)
-    new, old = (folder.with_name(f".{folder.name}.{age}") for age in ("new", "old"))
+    new, old = _hidden(folder, "new"), _hidden(folder, "old")
     shutil.rmtree(new, ignore_errors=True)  # left by a run that was killed
+    if old.exists() and not folder.exists():  # killed between the renames below
+        old.rename(folder)
     new.mkdir(parents=True)
     try:
         yield new
+        for file in new.iterdir():  # thousands of sounds lie deeper; their sums tell a lost one
+            if file.is_file() and not file.is_symlink():
+                _sync(file)
     except BaseException as error:
         shutil.rmtree(new, ignore_errors=True)
         if isinstance(error, OSError) and error.filename is None:  # of a write to an open file

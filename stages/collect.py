@@ -23,8 +23,11 @@ from harness.stage import read_facts, run
 
 
 def main(arguments: list[str] | None = None) -> None:
+    collect(read_family(family_named(__doc__, arguments)))
+
+
+def collect(family: Family) -> None:
     """Read every row × seed of the family, and the rows of Table 2 that it is compared with."""
-    family = read_family(family_named(__doc__, arguments))
     _check_seeds(family)
     targets = read_facts(Path("data", profile()))["targets"]
     labels = read_labels(Path("features", profile(), "dev.csv"), targets)

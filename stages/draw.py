@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.config.rows import Row, read_family, read_rows
+from harness.config.rows import Family, Row, read_family, read_rows
 from harness.config.strict import profile
 from harness.errors import RunError
 from harness.evaluation.drawing import WEIGHT, curves, forest, over_steps, weights
@@ -14,11 +14,14 @@ from harness.stage import run
 
 
 def main(arguments: list[str] | None = None) -> None:
+    draw(read_family(family_named(__doc__, arguments)))
+
+
+def draw(family: Family) -> None:
     """Draw what each loss counts, dev Ĉ over the epochs, and the gains with their intervals.
 
     The weights are those of the terms, or of the emotions where a rule weighs these.
     """
-    family = read_family(family_named(__doc__, arguments))
     folder = Path("results", profile(), family.name)
     source = folder / "history.csv"
     if not source.is_file():

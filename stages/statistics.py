@@ -25,8 +25,11 @@ DECIMALS = 8  # below this, a sum's last bits depend on the machine's BLAS
 
 
 def main(arguments: list[str] | None = None) -> None:
+    compare(read_family(family_named(__doc__, arguments)))
+
+
+def compare(family: Family) -> None:
     """Every row of the family against each row that it names, on the same resamples."""
-    family = read_family(family_named(__doc__, arguments))
     settings = block(Statistics, "statistics")
     source = Path("results", profile(), family.name, "moments.npz")
     collected, moments, selections = _collected(family, source)

@@ -1,11 +1,12 @@
 """Statistics, power and the paper → <family>.md, .csv, .json, .tex, and significance.md."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.config.readings import read_readings
-from harness.config.rows import Row, read_family, read_rows
+from harness.config.rows import Family, Row, read_family, read_rows
 from harness.config.statistics import Statistics
 from harness.config.strict import block, profile
 from harness.config.training import Train
@@ -21,8 +22,14 @@ TRAINED = ("seconds", "gpu", "processor", "cores", "finished")  # what is told o
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write the family's table in four forms and all its tests, and print the table."""
-    family = read_family(family_named(__doc__, arguments))
+    tabulate(read_family(family_named(__doc__, arguments)))
+
+
+def tabulate(family: Family, missing: Sequence[str] = ()) -> None:
+    """Write the family's table in four forms and all its tests, and print the table.
+
+    `missing`: names of rows that stand in it without numbers.
+    """
     name = profile()
     settings = block(Statistics, "statistics")
     folder = Path("results", name)
@@ -37,6 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
         found = weighed(folder / family.name, selections, corpus["targets"])
         rows = [row.model_copy(update={"weighed": found[row.row]}) for row in table.rows]
         table = table.model_copy(update={"rows": rows})
+    table = table.model_copy(update={"missing": list(missing)})
     texts = {
         "json": json.dumps(table.model_dump(), indent=2, ensure_ascii=False) + "\n",
         "md": markdown(table),

@@ -6,7 +6,7 @@ from harness.errors import RunError
 from harness.learning.cell import Cell, read_cells, remove_others, seeds_of
 from harness.options import whole
 from harness.portable import choose
-from harness.stage import move, run
+from harness.stage import run
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -47,7 +47,7 @@ def make(cell: Cell) -> None:
 
         validate_once()
         finish(cell)
-    move(cell.staged, cell.kept)
+    cell.take()
 
 
 def why(cell: Cell) -> str:

@@ -116,6 +116,16 @@ def clone(folder):
     return folder
 
 
+def make_ready(folder):
+    """Let `make` find the environment that runs the tests; → the folder."""
+    (folder / ".venv").mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    (folder / "requirements.lock").touch()
+    (folder / ".venv" / "ready").touch()
+    return folder
+
+
 def small_params(folder, rows=None, **changes):
     """Write the small params.yaml with some top-level keys changed, and the small rows.yaml, or
     other `rows`, a whole file's content; → both contents, copies that a test may edit."""

@@ -12,9 +12,11 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from harness import launch
-from harness.errors import RunError
+from harness.board import Board
+from harness.errors import FeaturesError, RunError
 from harness.launch import asked_for, missing
 from harness.learning.cell import read_cell
+from tests.clone import make_ready
 from tests.processes import environment, run
 from tests.tree import VANILLA, small, write, write_tree
 
@@ -147,7 +149,7 @@ def test_rows_that_come_after_others_train_when_these_are_finished(launched, mon
 
 def test_a_row_that_comes_after_a_missing_one_is_refused_with_the_command(made):
     with_students(made)
-    for row in ("mine/first", "table2/cnn10"):
+    for row in ("mine/first", "mine/resnet18", "table2/cnn10"):
         shutil.rmtree(made / "runs" / "toy" / row)
     done = run("harness.launch", "--family", "mine", folder=made)
     assert done.returncode == 1
@@ -155,6 +157,17 @@ def test_a_row_that_comes_after_a_missing_one_is_refused_with_the_command(made):
         "error: mine/first-1 comes after table2/cnn10-1, which is not finished; run "
         "`python -m harness.launch --family table2` first\n"
     )
+    assert "mine/resnet18-1" in labels("mine")  # which could have been trained, was not
+
+
+@pytest.mark.parametrize("name", ["train.npy", "train.csv", "dev.npy", "dev.csv"])
+def test_a_launch_without_features_names_the_file_and_starts_no_worker(tree, monkeypatch, name):
+    (tree / "features" / "toy" / name).unlink()
+    monkeypatch.setattr(launch, "side_by_side", lambda *arguments: pytest.fail("it trains"))
+    with pytest.raises(
+        FeaturesError, match=rf"^features/toy/{name} is missing; run `dvc repro features`$"
+    ):
+        launch.launch("table2", 2)
 
 
 def test_a_fault_in_a_worker_is_one_line(tree):
@@ -173,8 +186,9 @@ def test_cells_of_parameters_that_were_edited_meanwhile_are_not_recorded(left, m
     params["train"]["learning_rate"] = 0.002
 
     def edited_meanwhile(*arguments):
-        train(*arguments)
+        failed = train(*arguments)
         write(left, params, rows)
+        return failed
 
     monkeypatch.setattr(launch, "side_by_side", edited_meanwhile)
     monkeypatch.setattr(sys, "argv", ["harness.launch"])
@@ -253,10 +267,7 @@ def test_dvcs_own_words_are_told_when_it_cannot_read_its_files(pipeline):
 def test_make_repro_tells_dvcs_own_words(pipeline):
     """The environment is this one's; what fails is the first call of DVC."""
     shutil.copy(REPOSITORY / "Makefile", pipeline)
-    (pipeline / ".venv").mkdir()
-    (pipeline / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
-    (pipeline / "requirements.lock").touch()
-    (pipeline / ".venv" / "ready").touch()
+    make_ready(pipeline)
     with Repo(str(pipeline)) as repo, repo.lock:
         done = subprocess.run(
             ["make", "repro"],
@@ -280,7 +291,7 @@ def gpu_of_one_of(count, folder):
 
 def seen(jobs, folder):
     folder.mkdir()
-    with launch.pool_of(jobs, "fast", launch.CONTEXT.SimpleQueue()) as pool:
+    with Board({}, jobs) as board, launch.pool_of(jobs, "fast", board.told) as pool:
         return sorted(pool.map(gpu_of_one_of, [jobs] * jobs, [folder] * jobs), key=str)
 
 

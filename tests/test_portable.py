@@ -17,6 +17,8 @@ CHILD = ROOT / "tests" / "golden" / "child.py"
 DIGESTS = (ROOT / "tests" / "golden" / "digests.txt").read_text(encoding="utf-8").splitlines()
 ROWS = CHILD.with_name("rows.py")
 OF_ROWS = ROWS.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+ENCODERS = CHILD.with_name("encoders.py")
+OF_ENCODERS = ENCODERS.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
 EMULATOR = shutil.which("qemu-x86_64")
 CPUS = ("Haswell", "EPYC-Rome", "Skylake-Server")
 
@@ -43,6 +45,12 @@ def test_every_row_and_every_reading_keeps_its_bytes():
     assert len(OF_ROWS) == 30
     assert len({line.split()[1] for line in OF_ROWS}) == 30  # none is without effect
     assert digests(sys.executable, str(ROWS)) == OF_ROWS
+
+
+def test_the_encoders_and_terms_of_other_families_keep_their_bytes():
+    assert len(OF_ENCODERS) == 13
+    assert len({line.split()[1] for line in OF_ENCODERS}) == 13
+    assert digests(sys.executable, str(ENCODERS)) == OF_ENCODERS
 
 
 PROBE = """

@@ -255,6 +255,16 @@ def test_a_limit_on_files_is_named(tmp_path, module):
     assert_one_line(done, "scratch", os.strerror(errno.EFBIG), "ulimit -f")
 
 
+@pytest.mark.parametrize("module", ["stages.train", "harness.launch"])
+def test_a_limit_on_memory_is_named(tmp_path, module):
+    write_cells(tmp_path, SHORT)
+    arguments = CELL if module == "stages.train" else []
+    little = (1 << 30, 1 << 30)
+    limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, little)}
+    done = run(module, *arguments, folder=tmp_path, **limit)
+    assert_one_line(done, "there is not enough memory", "ulimit -v")
+
+
 def full_disk():
     with open("/dev/full", "wb") as file:
         np.save(file, np.zeros(100_000))

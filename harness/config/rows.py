@@ -18,6 +18,14 @@ TABLE2 = "table2"
 TABLES = (TABLE2, "table1")  # results/<profile>/ has their files already
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes
 Seeds = Annotated[list[Seed], Field(min_length=1)]
+JUDGED = ("table", "draw", "probe", "cost", "claims")
+STAGES = {  # the last ones of families/dvc.yaml, for families that have others than table and draw
+    **dict.fromkeys(("pretext", "pretext-country"), ("probe",)),
+    **dict.fromkeys(("search", "search-country"), ("choose",)),
+    **dict.fromkeys(("transfer", "transfer-country", "quaternion", "quaternion-deep"), JUDGED),
+    "uncertainty": ("table", "draw", "uncertainty"),
+}
+Kept = Literal["weights", "outputs", "embeddings", "distribution", "passes"]
 EACH = 100  # seeds set aside for the members of one seed
 
 
@@ -94,7 +102,7 @@ class Row(AnyRow):
     emotions: Part | None = None
     readings: dict[str, JsonValue] = Field(default_factory=dict)
     longer: Annotated[float, Field(gt=0, le=1000)] = 1
-    keep: list[Literal["weights", "outputs", "embeddings"]] = Field(default_factory=list)
+    keep: list[Kept] = Field(default_factory=list)
     members: Annotated[int, Field(ge=2, lt=EACH)] | None = None
 
     @field_validator("terms")
@@ -158,6 +166,17 @@ class Family(NamedTuple):
     def stage(self, name: str) -> str:
         """A stage of the family as `dvc repro` takes it, e.g. "collect"."""
         return name if self.name == TABLE2 else f"families/dvc.yaml:{name}@{self.name}"
+
+    @property
+    def stages(self) -> list[str]:
+        """The last stages of the family as `dvc repro` takes them."""
+        return [self.stage(name) for name in STAGES.get(self.name, ("table", "draw"))]
+
+    @property
+    def probed(self) -> dict[str, Row]:
+        """Those of its rows that keep embeddings, by full name."""
+        rows = {full: row for full, row in self.rows.items() if isinstance(row, Row)}
+        return {full: row for full, row in rows.items() if "embeddings" in row.keep}
 
     @property
     def kinds(self) -> list[str]:

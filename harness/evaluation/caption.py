@@ -51,6 +51,8 @@ def caption(table: Table) -> str:
 def _rows(table: Table) -> list[str]:
     """Of rows of another table, and of rows that read the paper otherwise."""
     sentences = []
+    if table.missing:
+        sentences.append(f"MISSING: {', '.join(table.missing)} lacks a cell, which failed.")
     if table.family != TABLE2 and any(row.row.startswith(f"{TABLE2}/") for row in table.rows):
         sentences.append(f"Rows that begin with {TABLE2}/ are those of Table 2, on these seeds.")
     if any(row.reads for row in table.rows):

@@ -20,6 +20,7 @@ from harness.evaluation.columns import (
 )
 from harness.evaluation.table import Table, ranks
 
+MISSING = "MISSING"  # for Ĉ
 WIDTH = 100  # columns of the terminal table
 
 
@@ -31,6 +32,8 @@ def _texts(table: Table, columns: list[Column], mark: dict[int, str]) -> list[li
         texts.append(
             [form.format(c.text(row)) if c.text is score else c.text(row) for c in columns]
         )
+    rest = [MISSING if c.text is score else "" for c in columns[1:]]
+    texts += [[name, *rest] for name in table.missing]
     if table.ceiling is not None:
         ceiling = number(table.ceiling, 3)
         texts.append(["ceiling", *(ceiling if c.text is score else "" for c in columns[1:])])
@@ -91,8 +94,10 @@ def comma_separated(table: Table) -> str:
             paper = row.paper.model_dump() if row.paper else {}
             line |= {f"paper_{key}": paper.get(key) for key in _PAPER}
         lines.append(line)
+    lines += [{"row": name, "ccc": MISSING} for name in table.missing]
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+    columns = dict.fromkeys(key for line in lines for key in line)
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue()

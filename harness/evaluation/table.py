@@ -79,7 +79,7 @@ class Table(Strict):
     `settings`: key → ours and the paper's. `selection` is None where rows differ in it. `covers`:
     which variance the gains' intervals and p cover; `smallest_p`: the smallest p that is told;
     `comparisons`: for how many Holm corrects it; None where nothing is compared. `kinds`: the
-    comparisons' names, in order.
+    comparisons' names, in order. `missing`: rows that lack a cell, and so have no numbers.
     """
 
     profile: str
@@ -101,6 +101,7 @@ class Table(Strict):
     comparisons: int | None
     kinds: list[str]
     rows: list[TableRow]
+    missing: list[str] = Field(default_factory=list, exclude_if=lambda rows: not rows)
 
 
 def build(

@@ -19,8 +19,10 @@ from harness.config.training import Train
 from harness.errors import ParamsError
 from harness.learning.closure import code
 from harness.processes import locked
+from harness.stage import discard, move
 
 RECORD = "record.json"  # written last
+FILES = ("predictions.npz", "history.csv", "metrics.json")  # beside it, of every cell
 IN_KEY = {"encoder", "head", "views", "terms", "weighting", "emotions", "keep", "made"}  # of a row
 
 
@@ -107,6 +109,12 @@ class Cell:
         """Its folder from then on."""
         return self.runs / self.name / str(self.seed)
 
+    def take(self) -> None:
+        """Put the finished cell at its place; remove what only its training needed."""
+        move(self.staged, self.kept)
+        for suffix in (".safetensors", ".before", ".part"):
+            self.checkpoint.with_suffix(suffix).unlink(missing_ok=True)
+
     def alone(self) -> AbstractContextManager[None]:
         """No other process is at this cell within the block; RunError where one is already."""
         return locked(self.scratch / self.name / f"{self.seed}.lock", f"cell {self.label}")
@@ -116,9 +124,10 @@ class Cell:
         return next((cell for cell in self.after if not cell.is_in(cell.kept)), None)
 
     def is_in(self, folder: Path) -> bool:
-        """Whether `folder` holds this very cell: the record, written last, has its key."""
+        """Whether `folder` holds this very cell: the record has its key, and no file is gone."""
         record = read_record(folder)
-        return record is not None and record["key"] == self.key
+        whole = all((folder / name).is_file() for name in FILES)
+        return whole and record is not None and record["key"] == self.key
 
     def changed(self, folder: Path) -> list[str] | None:
         """Which parts of the key are others in the cell that `folder` holds; None if it has none.
@@ -224,12 +233,14 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 def remove_others(row: Path, seeds: Collection[int]) -> list[Path]:
     """Remove a row's finished cells of seeds that are not asked for; → their folders.
 
-    What is no finished cell stays.
+    What is no finished cell stays, but for what a removal that was killed has left.
     """
+    for left in row.glob(".*.old"):
+        shutil.rmtree(left)
     wanted = {str(seed) for seed in seeds}
     others = [folder for folder in _files(row) if folder.name not in wanted and read_record(folder)]
     for folder in others:
-        shutil.rmtree(folder)
+        discard(folder)
     return others
 
 

@@ -17,14 +17,16 @@ from harness.learning.loop import Trained, train
 from harness.learning.network import parameters
 from harness.learning.progress import Line
 from harness.learning.record import environment
+from harness.learning.saying import keep_distribution, keep_passes
 from harness.learning.scoring import say
-from harness.learning.state import remove
-from harness.stage import replacing
+from harness.learning.state import _read, remove
+from harness.stage import replacing, write_whole
 
 
 def finish(cell: Cell) -> None:
     """Train; leave the cell's files in `cell.staged`, all or nothing, the record last."""
     started = time.perf_counter()
+    _drop_damaged(cell.checkpoint)
     with Line(cell.label, cell.readings.epochs) as line:
         trained = train(cell, line.show)
     state = trained.state
@@ -38,9 +40,16 @@ def finish(cell: Cell) -> None:
         _write(folder / "metrics.json", _metrics(cell, trained))
         keep(cell, trained, folder)
         _write(folder / "record.json", _record(cell))
-    seconds = {"seconds": time.perf_counter() - started, "epoch_seconds": state.seconds}
-    _write(cell.circumstances, {**seconds, **environment()})
+        seconds = {"seconds": time.perf_counter() - started, "epoch_seconds": state.seconds}
+        write_whole(cell.circumstances, _text({**seconds, **environment()}))
     remove(cell.checkpoint)
+
+
+def _drop_damaged(checkpoint: Path) -> None:
+    """Leave the one before it alone: a save would put a damaged one in its place, and a kill
+    between the two renames of that save would then cost every epoch."""
+    if checkpoint.is_file() and _read(checkpoint) is None:
+        checkpoint.unlink()
 
 
 def write_predictions(path: Path, dev: Packed, chosen: dict[str, np.ndarray]) -> None:
@@ -58,6 +67,10 @@ def keep(cell: Cell, trained: Trained, folder: Path) -> None:
         state = trained.objective.network.state_dict()
         weights = {name: each.cpu().contiguous() for name, each in state.items()}
         save_file(weights, folder / "network.safetensors")
+    if "distribution" in wanted:
+        keep_distribution(cell, trained, folder)
+    if "passes" in wanted:
+        keep_passes(cell, trained, folder)
     if not {"outputs", "embeddings"} & set(wanted):
         return
     splits = {"train": trained.train, "dev": trained.dev}
@@ -106,4 +119,8 @@ def _metrics(cell: Cell, trained: Trained) -> dict[str, Any]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    path.write_text(_text(content), encoding="utf-8")
+
+
+def _text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2) + "\n"

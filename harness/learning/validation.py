@@ -1,12 +1,13 @@
 """Before the first cell trains: can every row be trained, and all that follows be computed?
 
 Parameters decide it, so nothing has to be trained to find out. Each row makes a step on tensors
-without values (as harness/extras/bench/plan.py counts FLOPs), at the real sizes.
+without values (as harness/learning/cost.py counts FLOPs), at the real sizes.
 """
 
 import hashlib
 import logging
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch._subclasses import fake_tensor
@@ -33,6 +34,7 @@ from harness.learning.closure import digests, part_modules
 from harness.learning.data import Packed, held_out_clips
 from harness.learning.network import Objective, parameters
 from harness.learning.parts import Setting
+from harness.learning.saying import check_passes
 from harness.options import CORES
 
 NO_VALUES = (  # an encoder that asks for a value cannot be run without; then training tells
@@ -77,7 +79,9 @@ def validate() -> dict[str, list[Cell]]:
         if isinstance(row, MadeRow):
             making.check(own[0])
             continue
-        check(row, train, readings, name, data.levels.shape[1], len(data.targets))
+        people = len(data.speaker.unique()), len(data.country.unique())
+        before = own[0].before.row if own[0].before else None
+        check(row, train, readings, name, data.levels.shape[1], len(data.targets), people, before)
         check_batch(data, train, readings, name)
     return cells
 
@@ -104,18 +108,31 @@ def summary() -> str:
 
 
 def check(
-    row: Row, train: Train, readings: Readings, name: str, bands: int = 64, targets: int = 10
+    row: Row,
+    train: Train,
+    readings: Readings,
+    name: str,
+    bands: int = 64,
+    targets: int = 10,
+    people: tuple[int, int] | None = None,
+    before: Row | None = None,
 ) -> None:
     """Raise ParamsError, naming the row, when it names what does not exist or does not fit.
 
     Parts are made as if no row had been finished before, so that this does not wait for one.
+    `people`: speakers and countries of the train split; `before`: the row that it comes after.
     """
     try:
         if fault := _step(row, train, readings, bands, targets):
             raise ParamsError(f"{_cause(row, train, readings, bands, targets)} ({fault})")
+        check_passes(row, readings)
         objective = Objective(row, Setting(train, readings, bands, targets))
         for rule in filter(None, (objective.weighting, objective.emotions)):
             _check_weights(rule.weights())
+        for term in objective.terms:
+            look: Any = getattr(term, "check", None)
+            if people and look:
+                look(row, before, *people)
     except ParamsError as error:
         raise ParamsError(f"{ROWS}: {name}: {str(error).removeprefix(f'{ROWS}: ')}") from None
 

@@ -55,7 +55,7 @@ class Made:
     files: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
 
-class NoParams(Strict):
+class _NoParams(Strict):
     """Of a row that takes none."""
 
 
@@ -75,7 +75,7 @@ def check(name: str, params: dict[str, Any], given: Given) -> None:
 
 
 def _params(module: ModuleType, name: str, params: dict[str, Any]) -> Strict:
-    return parse(getattr(module, "Params", NoParams), params, f"made {name}", ROWS)
+    return parse(getattr(module, "Params", _NoParams), params, f"made {name}", ROWS)
 
 
 def arithmetic() -> str:

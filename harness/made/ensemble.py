@@ -16,11 +16,11 @@ import numpy as np
 
 from harness.config.strict import Strict
 from harness.errors import ParamsError, RunError
+from harness.evaluation import distributions
 from harness.made import Given, Made
 from harness.stage import read_json
 
 DISTRIBUTION = "distribution"
-SPLITS = ("train", "dev")
 NAMES = ["clips", "targets"]
 
 Arrays = dict[str, np.ndarray]
@@ -67,17 +67,15 @@ def _distribution(given: Given) -> dict[str, Arrays]:
             raise RunError(_unequal(given, lacking, f"has no {DISTRIBUTION}.npz"))
         return {}
     cells = {label: _arrays(folder, DISTRIBUTION) for label, folder in given.cells.items()}
-    names = [f"{split}_clips" for split in SPLITS]
-    _check_equal(given, cells, names)
     members = list(cells.values())
+    names = [name for name in members[0] if name.endswith("_clips")]
+    _check_equal(given, cells, names)
     found = _mean(members, names)
-    for split in SPLITS:
+    for split in (name.removesuffix("_clips") for name in names):
         if f"{split}_mean" in found:
-            spread = np.var([member[f"{split}_mean"] for member in members], axis=0, dtype=float)
-            found[f"{split}_variance"] = found[f"{split}_variance"] + spread
-            found[f"{split}_epistemic"] = spread
-    clips = {name: members[0][name] for name in names if name in members[0]}
-    return {DISTRIBUTION: clips | found}
+            each = [distributions.from_arrays(member, split) for member in members]
+            found |= distributions.arrays(distributions.mixture(each), split)
+    return {DISTRIBUTION: {name: members[0][name] for name in names} | found}
 
 
 def _mean(members: list[Arrays], names: list[str]) -> Arrays:

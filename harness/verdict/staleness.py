@@ -110,7 +110,7 @@ def _compare(repo: Any, root: Path, changed: set[str]) -> Staleness:
     unseen = ignored(paths, root)
     graph, tree = repo.index.graph, _Tree()
     behind = {stage: networkx.descendants(graph, stage) for stage in graph}
-    ends = [s for s in everything if any(_path(out) not in unseen for out in s.outs)]
+    ends = [s for s in everything if any(_path(out) not in unseen for out in s.outs) and _asked(s)]
     counted = {*ends, *(up for stage in ends for up in behind[stage])}
     everything = [stage for stage in everything if stage in counted]
     locks = _Locks(everything)
@@ -139,6 +139,17 @@ def _compare(repo: Any, root: Path, changed: set[str]) -> Staleness:
     idle = {_name(stage) for stage in everything if _family(_name(stage)) not in here}
     remade = {place: names for place, names in remade.items() if names}
     return Staleness(stale, upstream, writes, remade, frozenset(idle & stale.keys()))
+
+
+def _asked(stage: Any) -> bool:
+    """Whether params.yaml names the family that the stage is of."""
+    return all(
+        name in item.read_params()
+        for item in stage.deps
+        if isinstance(item, ParamsDependency)
+        for name in item.params
+        if name.startswith("families.")
+    )
 
 
 def _reasons(stage: Any, unseen: set[str], tree: "_Tree") -> Iterator[str]:

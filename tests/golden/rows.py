@@ -79,21 +79,34 @@ def rows():
             yield f"{name}+{told}".replace(" ", ""), row, Readings(**{**PAPER, **change})
 
 
+def hear(folder):
+    """Make the features of a few clips."""
+    corpus = {**CORPUS, "clips": CLIPS, "speakers": SPEAKERS, "raters": 5, "emotion": 1.0}
+    synthetic.acquire(synthetic.Params(**corpus), folder / "data").write(folder / "data")
+    clips, about = read(folder / "data")
+    extract(clips, folder / "data", about["targets"], FEATURES, folder / "features", workers=1)
+
+
+def cell_of(row, readings, folder, name="cell", after=()):
+    places = {"features": folder / "features", "scratch": folder, "runs": folder}
+    return Cell(name, 1, row, LONGER, readings, origin={}, after=after, **places)
+
+
+def trained(cell):
+    """The digest of its predictions and its history."""
+    state = train(cell).state
+    remove(cell.checkpoint)
+    history = np.array([list(epoch.values()) for epoch in state.history])
+    chosen = [found.predictions for _, found in sorted(state.chosen.items())]
+    return digest(*chosen, history)
+
+
 def main():
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        corpus = {**CORPUS, "clips": CLIPS, "speakers": SPEAKERS, "raters": 5, "emotion": 1.0}
-        synthetic.acquire(synthetic.Params(**corpus), folder / "data").write(folder / "data")
-        clips, about = read(folder / "data")
-        extract(clips, folder / "data", about["targets"], FEATURES, folder / "features", workers=1)
+        hear(folder)
         for name, row, readings in rows():
-            places = {"features": folder / "features", "scratch": folder, "runs": folder}
-            cell = Cell("cell", 1, row, LONGER, readings, origin={}, **places)
-            state = train(cell).state
-            remove(cell.checkpoint)
-            history = np.array([list(epoch.values()) for epoch in state.history])
-            chosen = [found.predictions for _, found in sorted(state.chosen.items())]
-            print(name, digest(*chosen, history), flush=True)
+            print(name, trained(cell_of(row, readings, folder)), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 
 from harness.config.rows import TABLE2
 from harness.errors import ParamsError
-from harness.learning.cell import cells_of, read_cell, remove_others
+from harness.learning.cell import FILES, cells_of, read_cell, remove_others
 from tests.processes import environment
 from tests.tree import REPOSITORY, RUWL, VANILLA, small, write, write_tree
 
@@ -226,6 +226,8 @@ def test_comments_and_docstrings_leave_every_key(copy, file):
 def record(folder, cell, **changes):
     folder.mkdir(parents=True)
     parts = cell.key_parts() | changes
+    for name in FILES:
+        (folder / name).touch()
     (folder / "record.json").write_text(json.dumps({"key": cell.key, "key_parts": parts}))
 
 
@@ -238,6 +240,14 @@ def test_a_folder_holds_a_cell_when_its_record_has_the_key(tree):
     for damage in ("", "[]", "{}", '{"key": 1}', '{"key'):
         (cell.kept / "record.json").write_text(damage)
         assert not cell.is_in(cell.kept)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_cell_that_lacks_a_file_is_none(tree, name):
+    cell = read_cell(ROW, 1)
+    record(cell.kept, cell)
+    (cell.kept / name).unlink()
+    assert not cell.is_in(cell.kept)
 
 
 def test_it_tells_which_parts_of_the_key_changed(tree):
@@ -263,6 +273,7 @@ def test_only_finished_cells_of_other_seeds_are_removed(tree):
     mine.mkdir()
     (mine / "record.json").write_text("{}")
     (two.kept.parent / "file").touch()
+    record(two.kept.with_name(".4.old"), two)  # of a removal that was killed
     assert remove_others(one.kept.parent, [1, 3]) == [two.kept]
     assert sorted(f.name for f in one.kept.parent.iterdir()) == ["1", "3", "file", "notes"]
     assert remove_others(tree / "nowhere", [1]) == []

@@ -269,6 +269,26 @@ def test_a_kill_at_the_renames_of_a_checkpoint_costs_one_epoch(features, tmp_pat
     assert found.seconds[:1] == kept
 
 
+def test_a_kill_at_the_renames_after_a_damaged_checkpoint_costs_one_epoch_more(
+    features, tmp_path, broken, whole
+):
+    """The damaged one must not take the place of the whole one before it."""
+    broken.checkpoint.write_bytes(broken.checkpoint.read_bytes()[:-1])
+    kept, replace_file = told(before(broken.checkpoint))["seconds"], Path.replace
+
+    def and_die(self, target):
+        replace_file(self, target)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", and_die)
+        with pytest.raises(Killed):
+            finish(broken)
+    found = train_cell(broken)
+    assert_same(found, whole)
+    assert found.seconds[:1] == kept
+
+
 def test_nothing_of_a_finished_cells_checkpoints_is_left(broken):
     finish(broken)
     names = {file.name for file in broken.checkpoint.parent.iterdir()}

@@ -241,6 +241,14 @@ def test_a_profile_without_a_family_says_so(place):
     assert [line[0] for line in found.table("Every row")[1:]] == [*SMALL, "ceiling"]
 
 
+def test_what_is_claimed_of_a_family_stands_above_its_table(place):
+    evaluated(SMALL | {"mine/plain": 0.5}, names=list(SMALL), blocks={"mine/plain": {}})
+    claims = [{"claim": "It raises Ĉ", "about": "it", "verdict": "not shown", "parts": []}]
+    Path("results/toy/mine/claims.json").write_text(json.dumps({"level": 0.95, "claims": claims}))
+    lines = shown().table("What is claimed of the family mine")
+    assert lines == [["claim", "of", "verdict"], ["It raises Ĉ", "it", "not shown"]]
+
+
 def test_a_family_stands_beside_table_2_with_its_rows_gains_over_three_others(place):
     truth = SMALL | {"mine/cnn10-masked": 0.5}
     blocks = {

@@ -175,6 +175,19 @@ def test_a_row_of_another_family_stales_nothing_until_its_family_is_asked_for(re
     assert found.passes  # none of its results are here to be wrong
 
 
+def test_a_stage_of_a_family_that_is_not_asked_for_is_none(readings):
+    """Where a pipeline lists families by itself, not as params.yaml has them."""
+    text = (
+        "  probe:\n    foreach: [readings, mine]\n    do:\n      wdir: ..\n"
+        "      cmd: echo 1 > ${item}.probed\n      params: ['families.${item}']\n"
+        "      outs: [{'${item}.probed': {cache: false}}]\n"
+    )
+    append("families/dvc.yaml", text)
+    assert set(staleness().reasons) == {"families/dvc.yaml:probe@readings"}
+    small.replace("params.yaml", "{readings: {}}", "{readings: {}, mine: {}}")
+    assert "families/dvc.yaml:probe@mine" in staleness().reasons
+
+
 def test_a_second_pipeline_may_be_of_another_arithmetic_and_of_no_other_parameter(clone):
     append("params.yaml", "train: {arithmetic: portable, batch: 16}\n")
     other = Path("families")

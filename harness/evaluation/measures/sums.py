@@ -22,15 +22,26 @@ def counted(values: Array, speakers: Speakers) -> Array:
     """The sums of a measure that is a mean over clips: values [clips, targets] → [speakers,
     targets, 2], number and sum. Raises RunError for a value that is not finite.
     """
+    return per_speaker(checked(values)[..., np.newaxis], speakers)
+
+
+def per_speaker(each: Array, speakers: Speakers) -> Array:
+    """The number of clips, then sums of each: [clips, targets, k] → [speakers, targets, 1 + k]."""
+    return by_speaker(np.concatenate([np.ones_like(each[..., :1]), each], axis=-1), speakers)
+
+
+def checked(values: Array) -> Array:
+    """float64 [clips, ...]; RunError for a value that is not finite."""
     values = np.asarray(values, dtype=np.float64)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
-        clip, target = bad[0]
+        clip, *target = bad[0]
+        column = f" for target number {target[0] + 1}" if target else ""
         raise RunError(
-            f"clip number {clip + 1} has {values[clip, target]} for target number {target + 1} "
+            f"clip number {clip + 1} has {values[tuple(bad[0])]}{column} "
             f"({len(bad)} such values); give finite labels and predictions"
         )
-    return by_speaker(np.stack([np.ones_like(values), values], axis=-1), speakers)
+    return values
 
 
 def mean(sums: Array) -> Array:

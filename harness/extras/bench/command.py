@@ -33,9 +33,10 @@ def _sections(options: argparse.Namespace) -> Iterator[tuple[str, Measure]]:
         "statistics": _statistics,
         "pipeline": _pipeline,
         "plan": _plan,
+        "rows": _rows,
     }
     for name, make in wanted.items():
-        if options.section in (name, "all"):
+        if options.section == name or (options.section == "all" and name != "rows"):
             yield name, make(options)
 
 
@@ -72,6 +73,12 @@ def _plan(options: argparse.Namespace) -> Measure:
 
     profile = Path(options.profile)
     return lambda: plan(profile, options.gpu, options.price, options.efficiency)
+
+
+def _rows(options: argparse.Namespace) -> Measure:
+    from harness.extras.bench.rows import rows
+
+    return lambda: rows(options.families, options.budget)
 
 
 def _threads(options: argparse.Namespace) -> int:

@@ -9,13 +9,10 @@ import statistics
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
 
 from harness.config.features import Features
 from harness.config.readings import Readings, read_readings
@@ -27,12 +24,11 @@ from harness.extras.bench.clips import write_clips
 from harness.extras.bench.steps import Ours, on_device
 from harness.extras.bench.timing import interleaved
 from harness.learning.cell import Cell
-from harness.learning.network import Objective, parameters
-from harness.learning.parts import Setting
+from harness.learning.cost import ADAM, count_step
+from harness.learning.network import parameters
 
 GPUS = Path(__file__).with_name("gpus.yaml")
 TARGETS = 10
-ADAM = 16  # bytes a parameter: float32 weight, gradient and two moments
 
 
 class Gpu(Strict):
@@ -40,45 +36,6 @@ class Gpu(Strict):
 
     bf16_tflops: float
     memory_gb: float
-
-
-class StepCost(NamedTuple):
-    """FLOPs of one training step and of one dev clip's forward; bytes kept for the backward."""
-
-    training: int
-    evaluation: int
-    activations: int
-
-
-def count_step(row: Row, train: Train, readings: Readings, bands: int, targets: int) -> StepCost:
-    """Counted by torch's own counter: a multiplication and an addition are two FLOPs.
-
-    Convolutions and matrix products only, in bf16 where autocast has it; norms and activations
-    have few FLOPs but take memory traffic, one reason why no step reaches the peak.
-    """
-    kept: dict[int, int] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage.nbytes()
-        return tensor
-
-    with FakeTensorMode():
-        objective = Objective(row, Setting(train, readings, bands, targets))
-        x = torch.zeros(train.batch, 1, train.frames, bands)
-        labels = torch.zeros(train.batch, targets)
-        weights = {p.untyped_storage()._cdata for p in objective.parameters()}
-        with (
-            FlopCounterMode(display=False) as counter,
-            torch.autocast("cpu", torch.bfloat16),
-            saved_tensors_hooks(keep, lambda tensor: tensor),
-        ):
-            loss, _ = objective(x, labels, torch.Generator())
-            loss.backward()
-        with FlopCounterMode(display=False) as forward, torch.no_grad():
-            objective.network.eval().predict(x[:1])
-    activations = sum(size for storage, size in kept.items() if storage not in weights)
-    return StepCost(counter.get_total_flops(), forward.get_total_flops(), activations)
 
 
 def plan(profile: Path, names: list[str], prices: list[str], efficiency: float) -> dict[str, Any]:

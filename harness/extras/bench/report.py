@@ -10,7 +10,7 @@ from tabulate import tabulate
 from harness.extras.bench.goals import GOALS, verdicts
 from harness.stage import read_json
 
-ORDER = ("train", "train-gpu", "features", "statistics", "pipeline", "plan")
+ORDER = ("train", "train-gpu", "features", "statistics", "pipeline", "plan", "rows")
 Rows = Sequence[Sequence[Any]]
 
 
@@ -185,6 +185,23 @@ def _plan(section: dict[str, Any]) -> Iterator[str]:
     yield _table(rows, ["GPU", "hours, all cells", "cost", "fits", "from"])
 
 
+def _of_rows(section: dict[str, Any]) -> Iterator[str]:
+    lines = [
+        [
+            name,
+            *(f"{1000 * one['seconds_a_step'][key]:.1f}" for key in ("median", "low", "high")),
+            "" if one["peak_mib"] is None else f"{max(one['peak_mib'].values()):.0f}",
+        ]
+        for name, one in section["rows"].items()
+    ]
+    yield _table(lines, ["row", "ms a step", "least", "most", "peak MiB"])
+    yield (
+        f"Steps of the profile {section['profile']}: batch {section['batch']}, width "
+        f"{section['width']:g}, {section['arithmetic']} arithmetic, rows in turn. Peak memory is "
+        "that of a process of its own, above what it had before its work."
+    )
+
+
 RENDERED = {
     "train": _train,
     "train-gpu": _train,
@@ -192,6 +209,7 @@ RENDERED = {
     "statistics": _statistics,
     "pipeline": _pipeline,
     "plan": _plan,
+    "rows": _of_rows,
 }
 
 

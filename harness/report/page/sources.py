@@ -19,16 +19,18 @@ Epochs = list[dict[str, float]]  # an epoch: column → number
 MEAN = "mean"  # the target of scores.csv that is Ĉ
 
 
-class Family(NamedTuple):
+class FamilyResults(NamedTuple):
     """One family's results. `history`: row → seed → epochs; `statistics`: row → numbers; `power`:
-    None where there is none; `speakers`: row → what each speaker adds to the difference of Ĉ from
-    the row of its `first_gain`, as jackknife pseudo-values, mean over seeds."""
+    None where there is none; `claims`: what is claimed of the family, each with its verdict;
+    `speakers`: row → what each speaker adds to the difference of Ĉ from the row of its
+    `first_gain`, as jackknife pseudo-values, mean over seeds."""
 
     table: Table
     scores: Scores
     history: dict[str, dict[int, Epochs]]
     statistics: dict[str, dict[str, Any]]
     power: dict[str, Any] | None
+    claims: list[dict[str, Any]]
     speakers: dict[str, list[float]]
 
     @property
@@ -60,14 +62,14 @@ class Found(NamedTuple):
     `audit`: of the paper's numbers; `blocks`: every row of rows.yaml."""
 
     profile: str
-    families: list[Family]
+    families: list[FamilyResults]
     corpus: dict[str, Any] | None
     audit: dict[str, Any] | None
     paper: Paper
     blocks: dict[str, AnyRow]
 
     @property
-    def table2(self) -> Family:
+    def table2(self) -> FamilyResults:
         return self.families[0]
 
 
@@ -93,7 +95,7 @@ def _optional(path: Path) -> dict[str, Any] | None:
     return read_json(path, "remove it, or make it again") if path.is_file() else None
 
 
-def _family(folder: Path) -> Family:
+def _family(folder: Path) -> FamilyResults:
     file = folder.with_suffix(".json")
     again = "make repro" if folder.name == TABLE2 else f"make family F={folder.name}"
     try:
@@ -102,12 +104,13 @@ def _family(folder: Path) -> Family:
         fault = error.errors()[0]
         place = ".".join(map(str, fault["loc"]))
         raise RunError(f"{file} is no table: {place} {fault['msg']}; run `{again}`") from None
-    return Family(
+    return FamilyResults(
         table,
         _scores(folder / "scores.csv"),
         _history(folder / "history.csv"),
         _optional(folder / "statistics.json") or {},
         _optional(folder / "power.json"),
+        (_optional(folder / "claims.json") or {}).get("claims", []),
         _speakers(folder / "moments.npz", table),
     )
 

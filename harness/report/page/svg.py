@@ -69,9 +69,10 @@ def _step(extent: float, about: int) -> float:
 
 
 def short(value: float) -> str:
-    """A tick's label, with a true minus; powers of ten below 0.001 as such."""
-    if value and abs(value) < 0.001:
-        return f"1e{math.floor(math.log10(abs(value)) + 1e-9)}".replace("-", "−")
+    """A tick's label, with a true minus: "0.25", and "1e−4" for what is small or large."""
+    if value and not 0.001 <= abs(value) < 1e5:
+        power = math.floor(math.log10(abs(value)) + 1e-9)
+        return f"{value / 10.0**power:g}e{power}".replace("-", "−")
     return f"{value:g}".replace("-", "−")
 
 

@@ -8,6 +8,7 @@ from harness.config.rows import Row
 from harness.config.training import SpecAugment, Train
 from harness.errors import ParamsError
 from harness.extras.bench import plan
+from harness.learning.cost import count_step
 from harness.learning.network import parameters
 from tests.extras.bench.single import CHANNELS
 from tests.learning import cells
@@ -36,7 +37,7 @@ TWINS = Row(**ONE, weighting={"fixed": {"weights": [1, 1, 1]}}, **cells.TWINS)
 def test_flops_of_one_convolution_are_those_of_a_hand_count():
     """Forward 2 · 9 · channels · pixels a clip; backward the same for the weight, none for the
     input, which needs no gradient. The head: forward and both gradients."""
-    step = plan.count_step(ROW, TRAIN, readings(), BANDS, TARGETS)
+    step = count_step(ROW, TRAIN, readings(), BANDS, TARGETS)
     convolution = 2 * 9 * CHANNELS * FRAMES * BANDS
     head = 2 * CHANNELS * TARGETS
     assert step.evaluation == convolution + head
@@ -44,8 +45,8 @@ def test_flops_of_one_convolution_are_those_of_a_hand_count():
 
 
 def test_two_views_cost_twice_one_and_what_the_projector_takes():
-    one = plan.count_step(ROW, TRAIN, readings(), BANDS, TARGETS)
-    two = plan.count_step(TWINS, TRAIN, readings(), BANDS, TARGETS)
+    one = count_step(ROW, TRAIN, readings(), BANDS, TARGETS)
+    two = count_step(TWINS, TRAIN, readings(), BANDS, TARGETS)
     projector = 2 * 3 * 2 * BATCH * CHANNELS * TRAIN.embedding
     gram = 2 * 2 * BATCH**2 * TRAIN.embedding  # a·aᵀ and b·bᵀ
     assert two.training == 2 * one.training + projector + 3 * gram
@@ -55,8 +56,8 @@ def test_two_views_cost_twice_one_and_what_the_projector_takes():
 
 def test_what_is_kept_for_the_backward_grows_with_the_batch():
     double = TRAIN.model_copy(update={"batch": 2 * BATCH})
-    one = plan.count_step(ROW, TRAIN, readings(), BANDS, TARGETS).activations
-    two = plan.count_step(ROW, double, readings(), BANDS, TARGETS).activations
+    one = count_step(ROW, TRAIN, readings(), BANDS, TARGETS).activations
+    two = count_step(ROW, double, readings(), BANDS, TARGETS).activations
     assert one >= BATCH * FRAMES * BANDS * 2  # at least the input, in bf16
     assert 1.5 * one < two < 2.5 * one
 
