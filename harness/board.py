@@ -1,13 +1,14 @@
 """What a launch shows: a line for all its cells, and one for each that is at work."""
 
+import json
 import os
+import socket
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
-from multiprocessing.queues import SimpleQueue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from rich.text import Text
 
 QUIET_SECONDS = 20.0  # where no terminal watches, at most one line of a cell in this time
 POLL_SECONDS = 0.1
+LETTERS = 1 << 16  # of what a worker tells at once, at most
 BAR = 20  # letters
 NARROW = 60  # letters of a line below which there is no bar
 
@@ -39,21 +41,23 @@ class Planned(NamedTuple):
 class Board:
     """Lines that stay on a terminal; elsewhere, one after another, now and then.
 
-    `cells`: what the launch makes, by label; `jobs`: how many at a time; `queue`: what comes from
-    workers, as Told has it, or a label when that cell is made.
+    `cells`: what the launch makes, by label; `jobs`: how many at a time; `told`: the end of a
+    socket at which workers tell (see `tell`). It takes whole messages and needs no lock, so that a
+    worker may be killed at any moment.
     """
 
-    def __init__(self, cells: Mapping[str, Planned], jobs: int, queue: "SimpleQueue[Any]") -> None:
-        self.cells, self.jobs, self.queue = cells, jobs, queue
+    def __init__(self, cells: Mapping[str, Planned], jobs: int) -> None:
+        self.cells, self.jobs = cells, jobs
         self.at: dict[str, Told] = {}
         self.heard_at: dict[str, float] = {}
         self.printed_at: dict[str, float] = {}
         self.done: set[str] = set()
         self.seconds: dict[str, list[float]] = defaultdict(list)  # of an epoch, by kind
-        self.ended = Event()
+        self.told, self.heard = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.lock, self.ended = Lock(), Event()
         watched = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-        self.live = Live(self, console=Console(), transient=False) if watched and cells else None
-        self.reader = Thread(target=self._read, daemon=True)
+        self.live = Live(self, console=Console()) if watched and cells else None
+        self.reader = Thread(target=self._listen, daemon=True)
 
     def __enter__(self) -> "Board":
         if self.live:
@@ -63,23 +67,22 @@ class Board:
 
     def __exit__(self, *_: Any) -> None:
         self.ended.set()
-        self.reader.join(timeout=1)  # a worker that was killed may have told half of something
+        self.reader.join()
         if self.live:
             self.live.stop()
+        self.told.close()
+        self.heard.close()
 
-    def _read(self) -> None:
-        while True:
-            last = self.ended.is_set()
-            with suppress(EOFError, OSError):
-                while not self.queue.empty():
-                    found = self.queue.get()
-                    if isinstance(found, str):
-                        self.finish(found)
-                    else:
-                        self.hear(Told(*found), time.monotonic())
-            if last:
-                return
-            time.sleep(POLL_SECONDS)
+    def _listen(self) -> None:
+        while not self.ended.wait(POLL_SECONDS):
+            with self.lock:
+                self._hear_all()
+
+    def _hear_all(self) -> None:
+        with suppress(BlockingIOError):  # there is no more
+            while True:
+                text = self.heard.recv(LETTERS, socket.MSG_DONTWAIT)
+                self.hear(Told(*json.loads(text)), time.monotonic())
 
     def hear(self, told: Told, now: float) -> None:
         """Take what a worker told at a time in seconds."""
@@ -96,10 +99,12 @@ class Board:
 
     def finish(self, name: str) -> None:
         """Take that a cell is made."""
-        self.at.pop(name, None)
-        self.done.add(name)
-        if not self.live:
-            print(self.total(), flush=True)
+        with self.lock:
+            self._hear_all()  # what it told before
+            self.at.pop(name, None)
+            self.done.add(name)
+            if not self.live:
+                print(self.total(), flush=True)
 
     def left(self) -> float | None:
         """Seconds until all cells are made; None before any epoch's time is known.
@@ -140,6 +145,12 @@ class Board:
             found.append((0, "first a step of every row without values, to see that it trains"))
         bars = width >= NARROW
         return [f"{_bar(share) if bars else ''}{text}"[:width] for share, text in found]
+
+
+def tell(board: socket.socket, *told: Any) -> None:
+    """In a worker: let the board show it, if it still can."""
+    with suppress(OSError):
+        board.send(json.dumps(told).encode(), socket.MSG_DONTWAIT)
 
 
 def duration(seconds: float) -> str:

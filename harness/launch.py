@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from concurrent.futures import (
     FIRST_EXCEPTION,
@@ -24,9 +25,10 @@ from functools import partial
 from itertools import cycle
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from socket import socket
 from typing import Any
 
-from harness.board import Board, Planned
+from harness.board import Board, Planned, tell
 from harness.config.rows import TABLE2, Row, families, family_of, read_rows
 from harness.config.strict import profile
 from harness.errors import FeaturesError, HarnessError, RunError
@@ -44,14 +46,15 @@ CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
 Failed = dict[str, str]  # a cell's label and why it failed
 
 
-def start_trainer(arithmetic: str, heard: "SimpleQueue[Any]", gpus: "SimpleQueue[str]") -> None:
+def start_trainer(arithmetic: str, board: socket, gpus: "SimpleQueue[str]") -> None:
     """What a worker does first, before it loads torch: take one of the GPUs, if there are any.
 
     The launch shows what it tells.
     """
     start_worker()
     choose(arithmetic)
-    progress.told.append(heard.put)
+    warnings.filterwarnings("ignore", "The `srun` command")  # of Fabric, on a cluster's machines
+    progress.told.append(partial(tell, board))
     if gpu := gpus.get():
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
 
@@ -110,7 +113,14 @@ def main() -> None:
     keep_going = "train the other cells when one fails"
     parser.add_argument("--keep-going", action="store_true", help=keep_going)
     asked = parser.parse_args()
-    failed = launch_alone(asked.family, asked.jobs, asked.keep_going)
+    launch_alone(asked.family, asked.jobs, asked.keep_going)
+
+
+def launch_alone(family: str, jobs: int, keep_going: bool = False) -> None:
+    """Launch; RunError where another launch is at the profile. SystemExit where it kept going and
+    some cells failed."""
+    with locked(Path("scratch", profile(), "launch.lock"), f"a launch of profile {profile()}"):
+        failed = launch(family, jobs, keep_going)
     if failed:
         print(
             f"error: {len(failed)} cells are not finished ({', '.join(failed)}); all others are, "
@@ -118,12 +128,6 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(SOME_FAILED)
-
-
-def launch_alone(family: str, jobs: int, keep_going: bool = False) -> Failed:
-    """Launch; RunError where another launch is at the profile."""
-    with locked(Path("scratch", profile(), "launch.lock"), f"a launch of profile {profile()}"):
-        return launch(family, jobs, keep_going)
 
 
 def launch(family: str, jobs: int, keep_going: bool = False) -> Failed:
@@ -137,7 +141,7 @@ def launch(family: str, jobs: int, keep_going: bool = False) -> Failed:
     if not keep_going:
         _check_order(cells)
     planned = {cell.label: plan(cell) for cell in missing(cells)}
-    with Board(planned, jobs, CONTEXT.SimpleQueue()) as board:
+    with Board(planned, jobs) as board:
         for number in sorted(set(map(level, cells))):
             wanted = missing(_of_level(family, number))
             failed |= _waiting(wanted) if keep_going else {}
@@ -214,12 +218,12 @@ def keep(cells: list[Cell]) -> bool:
     return bool(staged)
 
 
-def pool_of(jobs: int, arithmetic: str, heard: "SimpleQueue[Any]") -> ProcessPoolExecutor:
+def pool_of(jobs: int, arithmetic: str, board: socket) -> ProcessPoolExecutor:
     """Trainers side by side, each with a GPU of its own as long as there are enough."""
     gpus = CONTEXT.SimpleQueue()
     for _, gpu in zip(range(jobs), cycle(visible_gpus() or [""]), strict=False):
         gpus.put(gpu)
-    start = partial(start_trainer, arithmetic, heard, gpus)
+    start = partial(start_trainer, arithmetic, board, gpus)
     return ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=start)
 
 
@@ -228,11 +232,11 @@ def side_by_side(cells: list[Cell], jobs: int, board: Board, keep_going: bool = 
     it: the cells that run are finished, no others."""
     if not cells:
         return {}
-    with pool_of(jobs, cells[0].train.arithmetic, board.queue) as pool:
+    with pool_of(jobs, cells[0].train.arithmetic, board.told) as pool:
         pool.submit(told, "validation", validate).result()
         waiting = {pool.submit(told, cell.label, train, cell): cell for cell in cells}
         for future, cell in waiting.items():
-            future.add_done_callback(partial(tell, board, cell.label))
+            future.add_done_callback(partial(finished, board, cell.label))
         if not keep_going:
             done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
             for future in waiting:
@@ -244,15 +248,14 @@ def side_by_side(cells: list[Cell], jobs: int, board: Board, keep_going: bool = 
     if len(cells) == 1:
         return failed | {cell.label: _say(cell, BrokenExecutor()) for cell in killed}
     for cell in missing(killed):  # one killed process ends them all: which cell is to blame?
-        board.queue = CONTEXT.SimpleQueue()  # whoever was killed may hold the lock of the other one
         failed |= side_by_side([cell], 1, board, keep_going)
     return failed
 
 
-def tell(board: Board, label: str, future: "Future[None]") -> None:
+def finished(board: Board, label: str, future: "Future[None]") -> None:
     """Let the board know that a cell is made, if it is."""
     if not future.cancelled() and not future.exception():
-        board.queue.put(label)
+        board.finish(label)
 
 
 def _failed(waiting: dict[Future[None], Cell]) -> tuple[Failed, list[Cell]]:

@@ -73,7 +73,8 @@ class OneNode:
             "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"
         )
 
-    def __enter__(self):
+    def begin(self):
+        """Start the daemons; AssertionError where they give no idle node."""
         key, socket_ = self.folder / "munge.key", self.folder / "munge.socket"
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
@@ -83,7 +84,6 @@ class OneNode:
         self.start("slurmctld", "-D")
         self.start("slurmd", "-D")
         until(lambda: "idle" in self.tell("sinfo", "--noheader", "--format=%T"), what="a node")
-        return self
 
     def start(self, daemon, *arguments):
         command = [shutil.which(daemon, path=SBIN), *arguments]
@@ -97,8 +97,8 @@ class OneNode:
 
     def kill_control(self):
         """As a machine that goes down would; it has written what it knows by now."""
-        now = time.time()
-        until(lambda: (self.folder / "state" / "job_state").stat().st_mtime > now, what="its state")
+        now, state = time.time(), self.folder / "state" / "job_state"
+        until(lambda: state.is_file() and state.stat().st_mtime > now, what="its state")
         for process in self.started:
             if Path(process.args[0]).name == "slurmctld":
                 process.kill()
@@ -110,7 +110,8 @@ class OneNode:
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         return done.stdout
 
-    def __exit__(self, *_):
+    def end(self):
+        """Cancel all jobs and stop the daemons."""
         self.tell("scancel", "--user=root")
         with suppress(AssertionError):
             until(lambda: not self.tell("squeue", "--noheader"), 15)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.board import Board, Planned, Told, duration
+from harness.board import Board, Planned, Told, duration, tell
 from tests.processes import environment, run
 from tests.tree import write_tree
 
@@ -19,7 +19,7 @@ TEXT = "dev Ĉ 0.312  losses 0.5 0.6 0.01  weights 1 1 0.001"
 
 @pytest.fixture
 def board(capsys):
-    return Board(PLANNED, 2, None)
+    return Board(PLANNED, 2)
 
 
 def test_the_time_left_is_that_of_the_epochs_to_come(board):
@@ -57,11 +57,30 @@ def test_durations_are_in_the_unit_that_one_thinks_in():
     assert found == ["1 s", "40 s", "89 s", "2 min", "60 min", "2 h 10 min"]
 
 
+def test_what_is_told_of_a_cell_is_shown_before_that_it_is_made(capsys):
+    with Board(PLANNED, 2) as board:
+        for epoch in range(9):
+            tell(board.told, "table2/cnn10-1", epoch, 8, TEXT)
+        board.finish("table2/cnn10-1")
+    last, whole = capsys.readouterr().out.splitlines()[-2:]
+    assert last == f"table2/cnn10-1: epoch 8/8  {TEXT}"
+    assert whole.startswith("1 of 2 cells done")
+
+
+def test_a_worker_waits_for_no_board(board):
+    board.told.setblocking(True)
+    for epoch in range(10_000):  # more than anybody keeps unread
+        tell(board.told, "table2/cnn10-1", epoch, 8, TEXT)
+    board.heard.close()
+    tell(board.told, "table2/cnn10-1", 8, 8, TEXT)
+
+
 def in_terminal(folder, width, **env):
-    """What a launch writes to a terminal of this width."""
+    """What a launch writes to a terminal of this width; warnings of libraries go elsewhere."""
     pid, stream = pty.fork()
     if pid == 0:
         os.chdir(folder)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         size = {"COLUMNS": str(width), "LINES": "24", "TERM": "xterm-256color"}
         command = [sys.executable, "-m", "harness.launch", "--jobs", "2"]
         os.execve(sys.executable, command, environment(**size, **env))

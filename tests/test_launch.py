@@ -12,6 +12,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from harness import launch
+from harness.board import Board
 from harness.errors import FeaturesError, RunError
 from harness.launch import asked_for, missing
 from harness.learning.cell import read_cell
@@ -290,7 +291,7 @@ def gpu_of_one_of(count, folder):
 
 def seen(jobs, folder):
     folder.mkdir()
-    with launch.pool_of(jobs, "fast", launch.CONTEXT.SimpleQueue()) as pool:
+    with Board({}, jobs) as board, launch.pool_of(jobs, "fast", board.told) as pool:
         return sorted(pool.map(gpu_of_one_of, [jobs] * jobs, [folder] * jobs), key=str)
 
 

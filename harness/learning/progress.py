@@ -9,7 +9,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 QUIET_SECONDS = 20.0  # where no terminal watches, at most one line in this time
-Tell = Callable[[tuple[str, int, int, str]], None]  # name, finished epochs, of how many, what else
+Tell = Callable[[str, int, int, str], None]  # name, finished epochs, of how many, what else
 told: list[Tell] = []  # in a worker: who shows its lines, at most one
 
 
@@ -35,7 +35,7 @@ class Line:
     def __enter__(self) -> "Line":
         self.bar.start()
         for tell in told:
-            tell((self.name, 0, self.epochs, ""))
+            tell(self.name, 0, self.epochs, "")
         return self
 
     def show(self, row: dict[str, float]) -> None:
@@ -44,7 +44,7 @@ class Line:
         weights = " ".join(f"{v:.2g}" for k, v in row.items() if k.startswith("weight_"))
         text = f"dev Ĉ {row['dev_ccc']:.3f}  losses {losses}  weights {weights}"
         for tell in told:
-            tell((self.name, int(row["epoch"]), self.epochs, text))
+            tell(self.name, int(row["epoch"]), self.epochs, text)
         if told:
             return
         self.bar.update(self.task, completed=row["epoch"], text=text)

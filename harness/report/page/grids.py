@@ -11,7 +11,7 @@ from harness.evaluation.table import Table, TableRow, ranks, shown_kinds
 from harness.report.page.words import verdict
 
 
-class Cell(NamedTuple):
+class Entry(NamedTuple):
     """`text` as shown; `sort`: what it sorts by, or None for the text itself; `kind`: a class of
     the style; `tint`: 0 to 1, how strong its background is."""
 
@@ -26,10 +26,10 @@ class Grid(NamedTuple):
     the first cell of a row is its head. `foot`: rows that stay at the end."""
 
     label: str
-    heads: list[Cell]
-    rows: list[list[Cell]]
+    heads: list[Entry]
+    rows: list[list[Entry]]
     groups: Sequence[tuple[str, int]] = ()
-    foot: Sequence[list[Cell]] = ()
+    foot: Sequence[list[Entry]] = ()
 
 
 def minus(text: str) -> str:
@@ -41,32 +41,32 @@ def minus(text: str) -> str:
     return signs.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
-def figure(value: float | None, decimals: int, signed: bool = False) -> Cell:
+def figure(value: float | None, decimals: int, signed: bool = False) -> Entry:
     """A number, "–" for none."""
     if value is None:
-        return Cell(DASH, None, "num")
+        return Entry(DASH, None, "num")
     text = f"{value:+.{decimals}f}" if signed else number(value, decimals)
-    return Cell(minus(text), value, "num")
+    return Entry(minus(text), value, "num")
 
 
-def text(content: str) -> Cell:
+def text(content: str) -> Entry:
     """A cell of words."""
-    return Cell(content)
+    return Entry(content)
 
 
-def prose(content: str) -> Cell:
+def prose(content: str) -> Entry:
     """A sentence, which may have several lines."""
-    return Cell(content, None, "prose")
+    return Entry(content, None, "prose")
 
 
-def head(title: str, numeric: bool = True) -> Cell:
+def head(title: str, numeric: bool = True) -> Entry:
     """A column's name."""
-    return Cell(title, None, "num" if numeric else "")
+    return Entry(title, None, "num" if numeric else "")
 
 
-def word(content: str) -> Cell:
+def word(content: str) -> Entry:
     """A verdict."""
-    return Cell(content, None, f"word {content.split()[0]}")
+    return Entry(content, None, f"word {content.split()[0]}")
 
 
 PLACES = {0: "", 1: "best", 2: "second"}  # classes of the two highest Ĉ
@@ -75,7 +75,7 @@ WORDS = ("row", "reads", "trend", "worst")  # columns of words
 
 def family_grid(table: Table) -> Grid:
     """The family's table as its Markdown has it, and a verdict beside every gain."""
-    columns: list[tuple[Column, Callable[[TableRow], Cell]]] = []
+    columns: list[tuple[Column, Callable[[TableRow], Entry]]] = []
     kinds = iter(shown_kinds(table))
     for column in printed_columns(table):
         columns.append((column, _shown(table, column)))
@@ -98,22 +98,22 @@ def family_grid(table: Table) -> Grid:
     )
 
 
-def _shown(table: Table, column: Column) -> Callable[[TableRow], Cell]:
+def _shown(table: Table, column: Column) -> Callable[[TableRow], Entry]:
     rank = ranks(table)
 
-    def cell(row: TableRow) -> Cell:
+    def cell(row: TableRow) -> Entry:
         content = column.text(row)
         if column.short in WORDS:
-            return Cell(content, None, "short")
+            return Entry(content, None, "short")
         if column.text is score:
-            return Cell(minus(content), row.ccc, f"num {PLACES[rank.get(row.row, 0)]}")
-        return Cell(minus(content), first_number(content), "num")
+            return Entry(minus(content), row.ccc, f"num {PLACES[rank.get(row.row, 0)]}")
+        return Entry(minus(content), first_number(content), "num")
 
     return cell
 
 
-def _verdict(table: Table, kind: str) -> Callable[[TableRow], Cell]:
-    def cell(row: TableRow) -> Cell:
+def _verdict(table: Table, kind: str) -> Callable[[TableRow], Entry]:
+    def cell(row: TableRow) -> Entry:
         gain = row.against.get(kind)
         return word(verdict(gain, table)) if gain else text(DASH)
 

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from harness.config.rows import Row
 from harness.evaluation.table import Gain, TableRow, shown_kinds
 from harness.report.page import svg
-from harness.report.page.grids import Cell, minus, word
-from harness.report.page.sources import Epochs, Family, Found, first_gain
+from harness.report.page.grids import Entry, minus, word
+from harness.report.page.sources import Epochs, FamilyResults, Found, first_gain
 from harness.report.page.words import percent, verdict
 
 CROWD = 5  # rows of an encoder above which each has a panel of its own
@@ -34,7 +34,7 @@ class Strip(NamedTuple):
     drawing: Markup
     text: str
     paper: str = ""
-    word: Cell | None = None
+    word: Entry | None = None
 
 
 class Strips(NamedTuple):
@@ -54,7 +54,7 @@ class Panel(NamedTuple):
     keys: list[tuple[int, str]]
 
 
-def forest(family: Family) -> Strips:
+def forest(family: FamilyResults) -> Strips:
     """Gains with their intervals and the paper's beside them; a pair of rows stands once."""
     table = family.table
     pairs = _comparisons(family)
@@ -101,7 +101,7 @@ def _extent(row: TableRow, kind: str, gain: Gain) -> list[float]:
     return [value for value in ends if value is not None]
 
 
-def _comparisons(family: Family) -> list[tuple[TableRow, str, Gain]]:
+def _comparisons(family: FamilyResults) -> list[tuple[TableRow, str, Gain]]:
     table = family.table
     found: dict[tuple[str, str], tuple[TableRow, str, Gain]] = {}
     for kind in [*shown_kinds(table), *table.kinds]:
@@ -112,7 +112,7 @@ def _comparisons(family: Family) -> list[tuple[TableRow, str, Gain]]:
     return list(found.values())
 
 
-def seeds(family: Family) -> Strips:
+def seeds(family: FamilyResults) -> Strips:
     """Every seed's Ĉ, a line a row."""
     each = {row.row: family.by_seed(row.row, row.selection) for row in family.table.rows}
     values = [value for found in each.values() for value in found.values()]
@@ -131,7 +131,7 @@ def seeds(family: Family) -> Strips:
     return Strips(label, lines, svg.ruler(scale, "Ĉ"), [("seed", "a seed"), ("middle", "mean")])
 
 
-def speakers(family: Family) -> Strips:
+def speakers(family: FamilyResults) -> Strips:
     """What each dev speaker adds to a row's difference from its baseline."""
     each = {row: values for row, values in family.speakers.items() if len(values) > 1}
     rows = {row.row: row for row in family.table.rows}
@@ -199,7 +199,7 @@ def best(cells: dict[int, Epochs]) -> Best | None:
     return Best(int(epoch), score, [int(number) for number in each])
 
 
-def curves(family: Family, found: Found) -> list[Panel]:
+def curves(family: FamilyResults, found: Found) -> list[Panel]:
     """Dev Ĉ over epochs: a panel an encoder, or a panel a row where an encoder has many."""
     groups: dict[str, list[TableRow]] = {}
     for row in family.table.rows:
@@ -229,7 +229,10 @@ def curves(family: Family, found: Found) -> list[Panel]:
 
 
 def _curves(
-    family: Family, title: str, rows: Sequence[tuple[int, TableRow | None]], scores: list[float]
+    family: FamilyResults,
+    title: str,
+    rows: Sequence[tuple[int, TableRow | None]],
+    scores: list[float],
 ) -> Panel:
     there = [(colour, row) for colour, row in rows if row is not None]
     lines = {row.row: mean_curve(family.history[row.row]) for _, row in there}
@@ -259,7 +262,7 @@ def _curves(
 # Weights
 
 
-def weights(family: Family) -> list[Panel]:
+def weights(family: FamilyResults) -> list[Panel]:
     """The factor of every loss at the ends of the epochs, of own rows whose weights move."""
     panels = []
     for row in family.own:

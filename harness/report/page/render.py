@@ -11,16 +11,16 @@ from harness.evaluation.caption import caption
 from harness.report.page import pictures, sections
 from harness.report.page.grids import Grid, family_grid, minus
 from harness.report.page.pictures import Panel, Strips
-from harness.report.page.sources import Family, Found
+from harness.report.page.sources import FamilyResults, Found
 from harness.report.page.words import count, lead, verdicts_mean
 
 HERE = Path(__file__).parent
 
 
-class Part(NamedTuple):
+class Chapter(NamedTuple):
     """All of one family; what is not there is None or empty."""
 
-    family: Family
+    family: FamilyResults
     title: str
     grid: Grid
     caption: str
@@ -69,11 +69,11 @@ def _file(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
-def _part(family: Family, found: Found) -> Part:
+def _part(family: FamilyResults, found: Found) -> Chapter:
     title = "Table 2" if family.name == TABLE2 else f"Family {family.name}"
     drawn = pictures.weights(family)
     keys = list(dict.fromkeys(key for panel in drawn for key in panel.keys))
-    return Part(
+    return Chapter(
         family,
         title,
         family_grid(family.table),
@@ -150,7 +150,7 @@ def _sources(found: Found) -> list[tuple[str, str, str]]:
     return [*listed, ("this page", "python -m stages.report", f"{folder}/report.html")]
 
 
-def _missing(found: Found, parts: list[Part]) -> list[str]:
+def _missing(found: Found, parts: list[Chapter]) -> list[str]:
     """What a reader may look for and the results do not hold, in sentences."""
     table, said = found.table2.table, []
     if len(parts) == 1:

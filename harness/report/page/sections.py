@@ -7,9 +7,9 @@ from typing import Any
 from harness.config.rows import TABLE2, AnyRow, MadeRow, Row
 from harness.evaluation.columns import DASH, number, score
 from harness.evaluation.table import TableRow
-from harness.report.page.grids import Cell, Grid, figure, head, minus, prose, text, word
+from harness.report.page.grids import Entry, Grid, figure, head, minus, prose, text, word
 from harness.report.page.pictures import best
-from harness.report.page.sources import Family, Found
+from harness.report.page.sources import FamilyResults, Found
 from harness.report.page.words import count
 
 HOLDS = "holds"  # of a finding of the audit
@@ -22,7 +22,7 @@ NAMED = 10  # clips that a list names
 VANILLA, MASKED, RRTN = "encoder alone", "SpecAugment", "RRTN"  # what every row stands beside
 
 
-def emotions(family: Family) -> Grid | None:
+def emotions(family: FamilyResults) -> Grid | None:
     """CCC of every row on every target, mean over seeds, and their mean; None without scores."""
     targets = family.targets()
     rows, lowest, highest = [], 0.0, 0.0
@@ -49,7 +49,7 @@ def emotions(family: Family) -> Grid | None:
     return Grid(minus(label), [head("row", False), *map(head, targets), head("Ĉ")], rows)
 
 
-def bests(family: Family) -> Grid | None:
+def bests(family: FamilyResults) -> Grid | None:
     """The epoch at which each own row's mean curve is highest; None where no cell has a curve."""
     rows = []
     for row in family.own:
@@ -64,7 +64,7 @@ def bests(family: Family) -> Grid | None:
                 figure(found.score, 3),
                 figure(row.ccc, 3),
                 figure(found.score - row.ccc, 3, signed=True),
-                Cell(each, min(found.epochs), "num"),
+                Entry(each, min(found.epochs), "num"),
             ]
         )
     heads = ["best epoch", "Ĉ there", "Ĉ reported", "difference", "each seed's best epoch"]
@@ -75,7 +75,7 @@ def bests(family: Family) -> Grid | None:
     return Grid(label, [head("row", False), *map(head, heads)], rows) if rows else None
 
 
-def power(family: Family) -> Grid | None:
+def power(family: FamilyResults) -> Grid | None:
     """How many seeds a gain of 2 or 5 % takes; None where the variance over seeds is not known."""
     found = family.power or {}
     kinds = {kind: plan for kind, plan in found.get("kinds", {}).items() if plan}
@@ -88,9 +88,9 @@ def power(family: Family) -> Grid | None:
         for gain in dict.fromkeys(each["gain"] for each in plan["needed"]):
             needed = {e["speakers"]: e["seeds"] for e in plan["needed"] if e["gain"] == gain}
             cells = [
-                Cell(f"{needed[size]:,}", needed[size], "num")
+                Entry(f"{needed[size]:,}", needed[size], "num")
                 if needed.get(size) is not None
-                else Cell(f"> {found['most']:,}", found["most"] + 1, "num")
+                else Entry(f"> {found['most']:,}", found["most"] + 1, "num")
                 for size in sizes
             ]
             rows.append(
@@ -98,7 +98,7 @@ def power(family: Family) -> Grid | None:
                     text(kind),
                     *(figure(value, 3) for value in (plan["baseline"], *spreads)),
                     figure(plan["detects"], 1),
-                    Cell(f"{gain:g} %", gain, "num"),
+                    Entry(f"{gain:g} %", gain, "num"),
                     *cells,
                 ]
             )
@@ -109,7 +109,7 @@ def power(family: Family) -> Grid | None:
     return Grid(label, [head("comparison", False), *map(head, heads)], rows)
 
 
-def claims(family: Family) -> Grid | None:
+def claims(family: FamilyResults) -> Grid | None:
     """What is claimed of a family, and what its rows say to it; None where nothing is."""
     rows = [
         [prose(each["claim"]), text(each["about"]), word(each["verdict"])] for each in family.claims
@@ -170,9 +170,10 @@ def counts(found: dict[str, Any]) -> Grid:
     rows = []
     for row in found["rows"]:
         ours = [
-            Cell(f"{value:,}", value, "num") for value in (row["counts"][split] for split in splits)
+            Entry(f"{value:,}", value, "num")
+            for value in (row["counts"][split] for split in splits)
         ]
-        theirs = [Cell(row["paper"].get(key) or DASH, None, "num") for key in printed]
+        theirs = [Entry(row["paper"].get(key) or DASH, None, "num") for key in printed]
         rows.append([text(row["label"]), *ours, *theirs])
     heads = [*splits, *(f"paper {key}" for key in printed)]
     return Grid("Minutes, clips and speakers.", [head("number of", False), *map(head, heads)], rows)
@@ -275,35 +276,35 @@ def everything(found: Found) -> Grid:
 
 def _whole(
     found: Found,
-    family: Family,
+    family: FamilyResults,
     row: TableRow,
     full: str,
     known: dict[tuple[str, str, tuple[int, ...]], float],
-) -> list[Cell]:
+) -> list[Entry]:
     block = found.blocks.get(full)
     views = len(block.views) if isinstance(block, Row) else None
     cells = [text(full.partition("/")[2]), text(family.name), figure(views, 0)]
     cells.append(_cost(found, family, row, views))
     cells += [figure(row.params / 1e6, 2), figure(row.params_trained / 1e6, 2)]
-    cells.append(Cell(score(row), row.ccc, "num"))
+    cells.append(Entry(score(row), row.ccc, "num"))
     for what in (VANILLA, MASKED, RRTN):
         base = None
         if isinstance(block, Row):
             base = known.get((what, block.encoder.name, tuple(family.table.seeds)))
         gain = 100 * (row.ccc - base) / base if base else None
         own = role(block) == what
-        cells.append(Cell("·", 0.0, "num") if own else figure(gain, 1, signed=True))
-    return [*cells, Cell(command(full, block), None, "code")]
+        cells.append(Entry("·", 0.0, "num") if own else figure(gain, 1, signed=True))
+    return [*cells, Entry(command(full, block), None, "code")]
 
 
-def _cost(found: Found, family: Family, row: TableRow, views: int | None) -> Cell:
+def _cost(found: Found, family: FamilyResults, row: TableRow, views: int | None) -> Entry:
     """Views times epochs, relative to a row of one view and the usual epochs."""
     epochs = family.statistics.get(row.row, {}).get("epochs")
     usual = [each["epochs"] for each in found.table2.statistics.values() if "epochs" in each]
     if views is None or not epochs or not usual:
         return figure(None, 0)
     cost = views * epochs / min(usual)
-    return Cell(f"{number(cost, 1).removesuffix('.0')} ×", cost, "num")
+    return Entry(f"{number(cost, 1).removesuffix('.0')} ×", cost, "num")
 
 
 def command(full: str, block: AnyRow | None) -> str:
@@ -315,7 +316,7 @@ def command(full: str, block: AnyRow | None) -> str:
     return f"dvc repro families/dvc.yaml:{stage}@{full}"
 
 
-def made(found: Found, family: Family) -> list[str]:
+def made(found: Found, family: FamilyResults) -> list[str]:
     """Rows that are made and not trained, which have neither epochs nor views."""
     blocks = {row.row: found.blocks.get(family.full(row.row)) for row in family.table.rows}
     return [row for row, block in blocks.items() if isinstance(block, MadeRow)]

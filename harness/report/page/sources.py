@@ -19,7 +19,7 @@ Epochs = list[dict[str, float]]  # an epoch: column → number
 MEAN = "mean"  # the target of scores.csv that is Ĉ
 
 
-class Family(NamedTuple):
+class FamilyResults(NamedTuple):
     """One family's results. `history`: row → seed → epochs; `statistics`: row → numbers; `power`:
     None where there is none; `claims`: what is claimed of the family, each with its verdict;
     `speakers`: row → what each speaker adds to the difference of Ĉ from the row of its
@@ -62,14 +62,14 @@ class Found(NamedTuple):
     `audit`: of the paper's numbers; `blocks`: every row of rows.yaml."""
 
     profile: str
-    families: list[Family]
+    families: list[FamilyResults]
     corpus: dict[str, Any] | None
     audit: dict[str, Any] | None
     paper: Paper
     blocks: dict[str, AnyRow]
 
     @property
-    def table2(self) -> Family:
+    def table2(self) -> FamilyResults:
         return self.families[0]
 
 
@@ -95,7 +95,7 @@ def _optional(path: Path) -> dict[str, Any] | None:
     return read_json(path, "remove it, or make it again") if path.is_file() else None
 
 
-def _family(folder: Path) -> Family:
+def _family(folder: Path) -> FamilyResults:
     file = folder.with_suffix(".json")
     again = "make repro" if folder.name == TABLE2 else f"make family F={folder.name}"
     try:
@@ -104,7 +104,7 @@ def _family(folder: Path) -> Family:
         fault = error.errors()[0]
         place = ".".join(map(str, fault["loc"]))
         raise RunError(f"{file} is no table: {place} {fault['msg']}; run `{again}`") from None
-    return Family(
+    return FamilyResults(
         table,
         _scores(folder / "scores.csv"),
         _history(folder / "history.csv"),
