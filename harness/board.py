@@ -52,6 +52,7 @@ class Board:
         self.heard_at: dict[str, float] = {}
         self.printed_at: dict[str, float] = {}
         self.done: set[str] = set()
+        self.failed: set[str] = set()
         self.seconds: dict[str, list[float]] = defaultdict(list)  # of an epoch, by kind
         self.told, self.heard = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.lock, self.ended = Lock(), Event()
@@ -102,12 +103,20 @@ class Board:
         with self.lock:
             self._hear_all()  # what it told before
             self.at.pop(name, None)
+            self.failed.discard(name)  # it was tried again
             self.done.add(name)
             if not self.live:
                 print(self.total(), flush=True)
 
+    def drop(self, name: str) -> None:
+        """Take that a cell failed: nobody works at it any more."""
+        with self.lock:
+            self._hear_all()
+            self.at.pop(name, None)
+            self.failed.add(name)
+
     def left(self) -> float | None:
-        """Seconds until all cells are made; None before any epoch's time is known.
+        """Seconds until all cells are made or failed; None before any epoch's time is known.
 
         An epoch takes as long as those of its kind did on average, or else as those of all kinds.
         """
@@ -117,16 +126,18 @@ class Board:
         usual = sum(each.values()) / len(each)
         work = 0.0
         for name, planned in self.cells.items():
-            if name not in self.done:
+            if name not in self.done | self.failed:
                 epochs = planned.epochs - (self.at[name].epoch if name in self.at else 0)
                 work += epochs * each.get(planned.kind, usual)
-        return work / min(self.jobs, len(self.cells) - len(self.done) or 1)
+        waiting = len(self.cells) - len(self.done | self.failed)
+        return work / min(self.jobs, waiting or 1)
 
     def total(self) -> str:
         """The line of all cells."""
         left = self.left()
         then = f", about {duration(left)} left" if left else ""
-        return f"{len(self.done)} of {len(self.cells)} cells done{then}"
+        lost = f", {len(self.failed)} failed" if self.failed else ""
+        return f"{len(self.done)} of {len(self.cells)} cells done{lost}{then}"
 
     def __rich_console__(self, console: Console, options: Any) -> Any:
         for line in self.lines(options.max_width):

@@ -253,8 +253,12 @@ def side_by_side(cells: list[Cell], jobs: int, board: Board, keep_going: bool = 
 
 
 def finished(board: Board, label: str, future: "Future[None]") -> None:
-    """Let the board know that a cell is made, if it is."""
-    if not future.cancelled() and not future.exception():
+    """Let the board know that a cell is made, or that it failed."""
+    if future.cancelled():
+        return
+    if future.exception():
+        board.drop(label)
+    else:
         board.finish(label)
 
 

@@ -17,6 +17,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+# Lightning warns in every cell where Slurm is installed; a test may count the lines of an error
+os.environ["PYTHONWARNINGS"] = "ignore:The `srun` command"
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # a test may call make, and be called by it
     os.environ.pop(name, None)
 

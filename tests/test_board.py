@@ -40,6 +40,19 @@ def test_a_cell_that_goes_on_from_its_fifth_epoch_counts_one(board):
     assert board.left() == pytest.approx((3 * 2 + 8 * 2) / 2)
 
 
+def test_a_cell_that_failed_is_at_work_no_more_and_takes_no_time(board):
+    for at, epoch in ((0, 0), (2, 1)):
+        for name in PLANNED:
+            board.hear(Told(name, epoch, 8, ""), float(at))
+    board.drop("table2/cnn10-1")
+    assert board.left() == pytest.approx(7 * 2)
+    whole, *others = board.lines(80)
+    assert "0 of 2 cells done, 1 failed, about 14 s left" in whole
+    assert ["table2/cnn14-1" in line for line in others] == [True]
+    board.finish("table2/cnn10-1")  # tried again
+    assert "1 of 2 cells done, about" in board.total()
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_line_is_wider_than_the_terminal_and_the_whole_comes_first(board, width):
     for name in PLANNED:

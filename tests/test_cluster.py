@@ -18,7 +18,7 @@ from tests.slurm import OneNode, absent, until
 from tests.tree import VANILLA, small, write, write_tree
 
 EPOCHS = 4  # of each cell
-KILLED = "table2/resnet18"  # is trained ten times as long, so that it can be hit
+KILLED = "table2/resnet18"  # is trained fifty times as long, so that it can be hit
 NOT_HERE = "" if find_spec("submitit") else "submitit is not installed (the extra slurm)"
 needs_slurm = pytest.mark.skipif(bool(NOT_HERE or absent()), reason=NOT_HERE or absent())
 
@@ -29,7 +29,7 @@ def nine_rows():
     params |= {"seeds": [1], "families": {"mine": {}}}
     params["readings"]["epochs"] = EPOCHS
     rows["table2"] = YAML(typ="safe").load(REPOSITORY / "rows.yaml")["table2"]
-    rows["table2"]["resnet18"]["longer"] = 10
+    rows["table2"]["resnet18"]["longer"] = 50
     rows["rows"] = {}
     rows["after"] = {"mine/student": VANILLA | {"after": "table2/cnn10"}}
     return params, rows
@@ -118,12 +118,14 @@ def bytes_of(tree):
 def test_slurm_gives_the_bytes_of_a_local_launch_though_a_job_and_the_daemon_are_killed(
     tree, slurm, tmp_path_factory
 ):
-    told = launch("--slurm", folder=tree, slurm=slurm)
+    told = launch("--slurm", "--sbatch", "begin=now+1hour", folder=tree, slurm=slurm)
     assert told.splitlines()[-1] == "10 cells submitted, 0 there already"
     again = launch("--slurm", folder=tree, slurm=slurm)
     assert again.endswith("0 cells submitted, 10 there already\n")
 
     cell = read_cell(KILLED, 1)
+    for job in (job_of(tree, label) for label in (cell.label, "mine/student-1")):
+        slurm.tell("scontrol", "update", f"JobId={job.partition('_')[0]}", "StartTime=now")
     until(cell.checkpoint.is_file, what="a first epoch")
     lock = cell.scratch / cell.name / f"{cell.seed}.lock"
     os.kill(int(lock.read_text().split()[0]), signal.SIGKILL)

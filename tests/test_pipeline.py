@@ -480,7 +480,7 @@ def store(monkeypatch):
     served = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     served.start()
     address = "http://{}:{}".format(*served.get_host_and_port())
-    requests.put(f"{address}/results", timeout=10).raise_for_status()
+    requests.put(f"{address}/results", timeout=120).raise_for_status()
     yield address
     served.stop()
 

@@ -182,6 +182,15 @@ def test_jobs_are_bounded(tmp_path, jobs):
     assert "Traceback" not in done.stderr
 
 
+def test_a_cell_says_nothing_of_a_slurm_that_it_does_not_use(tmp_path):
+    write_cells(tmp_path, SHORT)
+    (tmp_path / "srun").touch(mode=0o755)
+    done = run(
+        "stages.train", *CELL, folder=tmp_path, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # What the machine lacks
 
 
