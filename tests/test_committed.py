@@ -1,6 +1,7 @@
 """What is committed says the same everywhere: README, tables and their JSON."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,21 @@ def test_the_readme_counts_what_the_audit_found():
     assert f"The other {sum(rest)} hang on six causes" in readme
     assert f"{len(faults)} faults ({', '.join(faults)})" in readme
     assert f"{len(conditions)} conditions ({', '.join(conditions)})" in readme
+
+
+def test_the_readme_names_the_weighting_rules_whose_intervals_leave_out_0():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    line = next(line for line in readme.splitlines() if line.startswith("- **Loss weighting**"))
+    terms, _, emotions = line.partition("Over the ten emotions")
+    table = json.loads((ROOT / "results/synthetic/weighting.json").read_text(encoding="utf-8"))
+    gains = {row["row"]: row["against"].get("fixed") for row in table["rows"]}
+    for kind, text in (("terms-", terms), ("emotions-", emotions)):
+        own = {name: gain for name, gain in gains.items() if gain and name.startswith(kind)}
+        away = {n for n, g in own.items() if g["gain_low"] > 0 or g["gain_high"] < 0}
+        assert set(re.findall(r"`([a-z-]+)`", text)) == {n.removeprefix(kind) for n in away}
+    told = [gain["p_holm"] for row in table["rows"] for gain in row["against"].values()]
+    assert min(told) > 0.05
+    assert table["smallest_p"] * table["comparisons"] > 0.05
 
 
 def test_the_committed_bench_is_its_json_rendered_and_its_goals_stand_in_the_readme():
