@@ -141,7 +141,7 @@ def test_whatever_is_killed_ends_with_the_same_bytes(request, tmp_path, kind):
     killed_and_compared(start, command, kills, random.Random(kind), tmp_path / "work")
 
 
-@pytest.mark.parametrize("kind", ["cell", "make repro"])
+@pytest.mark.parametrize("kind", ["cell"])
 def test_a_killed_run_ends_with_the_same_bytes(request, tmp_path, kind):
     place, command = KINDS[kind]
     start = request.getfixturevalue(place)

@@ -50,7 +50,7 @@ def harness(site, folder, *words):
 
 
 def test_an_installed_package_has_every_file_that_its_code_reads(site):
-    kinds = (".py", ".yaml", ".jinja")
+    kinds = (".py", ".yaml", ".jinja", ".j2", ".css", ".js")
     own = {name for name in tracked() if name.startswith(("harness/", "stages/"))}
     wanted = {name for name in own if name.endswith(kinds)}
     assert {name for name in own if not name.endswith(kinds)} == set()

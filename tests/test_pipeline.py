@@ -24,6 +24,7 @@ from harness.config.statistics import Statistics
 from harness.config.strict import block, parse, profile, section
 from harness.config.training import Train
 from harness.paper import read_paper
+from harness.repro import REPORT
 from harness.verdict.staleness import staleness
 from tests.clone import PARAMS, SYNTHETIC, clone, dvc, run, small_params, stale, write
 
@@ -113,7 +114,7 @@ def test_what_needs_no_torch_or_matplotlib_does_not_wait_for_them(imported, stag
 
 def test_the_train_stages_are_where_torch_is(imported):
     with_torch = {stage for stage in STAGES if "torch" in imported[stage]}
-    other = {f"families/dvc.yaml:{name}" for name in ("train", "train-after")}
+    other = {f"families/dvc.yaml:{name}" for name in ("train", "train-after", "cost")}
     assert with_torch == {"train", *other}
 
 
@@ -368,9 +369,7 @@ def tree(clones):
 
 def page_again(folder):
     """What `make family` ends with: DVC does not see that there is another family."""
-    lines = (folder / "Makefile").read_text(encoding="utf-8").splitlines()
-    command = next(line for line in lines if line.startswith("REPORT := dvc "))
-    assert stages_run(dvc(folder, *command.split()[3:])) == {"report"}
+    assert stages_run(dvc(folder, "repro", *REPORT)) == {"report"}
 
 
 @pytest.fixture(scope="module")

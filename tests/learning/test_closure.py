@@ -34,6 +34,7 @@ READERS = {  # this script imports them to learn what to train
     "harness/learning/cell.py",
     "harness/learning/closure.py",
     "harness/made/__init__.py",
+    "harness/stage.py",
     "harness/processes.py",
 }
 PARTS = {  # of a user, outside the harness

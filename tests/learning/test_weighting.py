@@ -179,7 +179,7 @@ def test_a_cell_after_another_keeps_the_weights_with_which_that_one_ended(tmp_pa
     finish(first)
     shutil.copytree(first.staged, first.kept)
     frozen = cell(tmp_path / "features", tmp_path / "b", Row(**twins, weighting="ended"))
-    state = train_cell(replace(frozen, before=first))
+    state = train_cell(replace(frozen, after=(first,)))
     history = pd.read_csv(first.kept / "history.csv")
     for name in (f"weight_{term}" for term in TWINS["terms"]):
         told = [epoch[name] for epoch in state.history]
