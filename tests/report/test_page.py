@@ -13,7 +13,7 @@ import pytest
 from harness.errors import RunError
 from harness.report.page import svg
 from harness.report.page.grids import minus
-from harness.report.page.pictures import best
+from harness.report.page.pictures import best, weights
 from harness.report.page.render import page
 from harness.report.page.sources import read
 from harness.report.page.words import (
@@ -363,6 +363,48 @@ def test_the_stage_writes_the_same_bytes_twice(place):
     report.main(["toy"])
     assert Path("results/toy/report.html").read_bytes() == before
     assert before.decode() == page(read("toy"))
+
+
+# What is drawn.
+
+
+def weigh(row, losses):
+    """Give a row of the evaluated tree weights that move, in its history."""
+    file = Path("results/toy/table2/history.csv")
+    lines = list(csv.DictReader(file.read_text().splitlines()))
+    for line in lines:
+        for place, name in enumerate(losses):
+            moves = place + float(line["epoch"]) if line["row"] == row else ""
+            line[f"weight_{name}"] = line.get(f"weight_{name}") or moves
+    with file.open("w", newline="") as out:
+        writer = csv.DictWriter(out, list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+
+
+def weight_panels():
+    found = read("toy")
+    return {panel.title: panel for panel in weights(found.table2, found)}
+
+
+def test_a_loss_has_one_colour_in_a_family_and_no_other_has_it(place):
+    evaluated()
+    weigh("cnn10-rrtn", ["fear", "joy"])
+    weigh("cnn10-rrtn-ruwl", ["joy", "awe"])
+    panels = weight_panels()
+    assert list(panels) == ["cnn10-rrtn", "cnn10-rrtn-ruwl"]  # the vanilla row has one loss
+    pairs = {key for panel in panels.values() for key in panel.keys}
+    names = [name for _, name in pairs]
+    assert sorted(names) == ["CCC, clean view", "awe", "fear", "joy"]
+    assert len({colour for colour, _ in pairs}) == 4
+
+
+def test_of_more_losses_than_colours_none_is_told_from_another(place):
+    evaluated()
+    weigh("cnn10-rrtn", [f"emotion {number}" for number in range(48)])
+    panel = weight_panels()["cnn10-rrtn"]
+    assert panel.keys == [(1, "a loss")]
+    assert panel.drawing.count('class="thin c1"') == 2 * 49  # seeds, emotions and the clean view
 
 
 # Numbers that only the page has.

@@ -262,37 +262,46 @@ def _curves(
 # Weights
 
 
-def weights(family: FamilyResults) -> list[Panel]:
-    """The factor of every loss at the ends of the epochs, of own rows whose weights move."""
-    panels = []
-    for row in family.own:
-        cells = family.history.get(row.row, {})
-        lines = [line for epochs in cells.values() for line in epochs]
-        columns = [
-            name
-            for name in dict.fromkeys(key for line in lines for key in line)
-            if name.startswith(WEIGHT)
-        ]
-        moving = any(
-            len({line[name] for line in epochs if name in line}) > 1
-            for name in columns
-            for epochs in cells.values()
-        )
-        if len(columns) > 1 and moving:
-            panels.append(_weights(row.row, cells, columns))
-    return panels
+def weights(family: FamilyResults, found: Found) -> list[Panel]:
+    """The factor of every loss at the ends of the epochs, of own rows whose weights move.
+
+    A loss has one colour in the whole family.
+    """
+    moving = {row.row: columns for row in family.own if (columns := _moving(family, found, row))}
+    every = list(dict.fromkeys(column for columns in moving.values() for column in columns))
+    colours = {column: (place + 1) % svg.COLOURS for place, column in enumerate(every)}
+    if len(every) > svg.COLOURS:  # too many to be told apart
+        colours = dict.fromkeys(every, 1)
+    return [
+        _weights(row, family.history[row], {column: colours[column] for column in columns})
+        for row, columns in moving.items()
+    ]
 
 
-def _weights(name: str, cells: dict[int, Epochs], columns: list[str]) -> Panel:
+def _moving(family: FamilyResults, found: Found, row: TableRow) -> list[str]:
+    """The columns of a row's weights where there are several and any moves in a cell."""
+    cells, block = family.history.get(row.row, {}), found.blocks.get(family.full(row.row))
+    names = dict.fromkeys(key for epochs in cells.values() for line in epochs for key in line)
+    columns = [name for name in names if name.startswith(WEIGHT)]
+    if isinstance(block, Row) and len(block.terms) == 1:  # the weight of one term moves nothing
+        alone = WEIGHT + block.terms[0].name.rpartition(".")[2]
+        columns = [name for name in columns if name != alone]
+    moves = any(
+        len({line[name] for line in epochs if name in line}) > 1
+        for name in columns
+        for epochs in cells.values()
+    )
+    return columns if moves and len(columns) > 1 else []
+
+
+def _weights(name: str, cells: dict[int, Epochs], colours: dict[str, int]) -> Panel:
     lines = [line for epochs in cells.values() for line in epochs]
-    values = [line[column] for line in lines for column in columns if column in line]
+    values = [line[column] for line in lines for column in colours if column in line]
     positive = [value for value in values if value > 0]
     log = bool(positive) and max(positive) / min(positive) > FAR
     drawn = svg.axes([line["epoch"] for line in lines], values, log, whole=True)
-    many = len(columns) >= svg.COLOURS
     parts, ends = [], []
-    for place, column in enumerate(columns):
-        colour = 1 if many else place + 1
+    for column, colour in colours.items():
         for epochs in cells.values():
             points = [(line["epoch"], line[column]) for line in epochs if column in line]
             if points:
@@ -301,8 +310,9 @@ def _weights(name: str, cells: dict[int, Epochs], columns: list[str]) -> Panel:
         if last:
             ends.append(f"{loss(column)} {fmean(last):.3g}")
     label = f"Weight of each loss of {name} over the epochs; at the end {', '.join(ends)}."
-    keys = [(place + 1, loss(column)) for place, column in enumerate(columns)]
-    keys = [(1, f"one of {len(columns)} losses")] if many else keys
+    alike = len({*colours.values()}) < len(colours)
+    keys = [(colour, loss(column)) for column, colour in colours.items()]
+    keys = [(1, "a loss")] if alike else keys
     return Panel(name, svg.frame(drawn, label, "epoch", parts), keys)
 
 

@@ -71,7 +71,7 @@ def _file(name: str) -> str:
 
 def _part(family: FamilyResults, found: Found) -> Chapter:
     title = "Table 2" if family.name == TABLE2 else f"Family {family.name}"
-    drawn = pictures.weights(family)
+    drawn = pictures.weights(family, found)
     keys = list(dict.fromkeys(key for panel in drawn for key in panel.keys))
     return Chapter(
         family,
