@@ -118,14 +118,12 @@ def tree(tmp_path):
 @pytest.mark.parametrize(
     "env", [{"NO_COLOR": "1", "LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}]
 )
-def test_a_narrow_terminal_without_colours_or_letters_shows_a_line_for_each_cell(tree, env):
+def test_a_narrow_terminal_without_colours_or_letters_gets_lines_that_fit(tree, env):
     told = in_terminal(tree, 40, **env).decode()
     assert not re.search(r"\x1b\[[\d;]*[1-9][\d;]*m", told)  # no colour, nothing bold
     lines = [line for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[\d;?]*\w", "", told)) if line]
     assert max(map(len, lines)) <= 40
     assert lines[-1].startswith("4 of 4 cells done")
-    for cell in ("table2/cnn10-1", "table2/cnn10-rrtn-ruwl-2"):
-        assert any(line.startswith(cell) for line in lines)
     if "ascii" in env.values():
         assert told.isascii()
 
