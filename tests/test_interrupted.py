@@ -85,18 +85,9 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("sign", "moment"),
-    [
-        ("SIGTERM", "training"),
-        *(
-            pytest.param(sign, moment, marks=pytest.mark.long)
-            for sign in ("SIGINT", "SIGTERM", "SIGKILL")
-            for moment in MOMENTS
-            if (sign, moment) != ("SIGTERM", "training")
-        ),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("sign", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_an_interrupted_run_says_how_to_go_on_and_leaves_no_process(tree, sign, moment):
     """SIGINT to all, as a terminal sends it; the others to make alone."""
     if moment != "training":
